@@ -1,0 +1,247 @@
+"""Where stock is and how much: locations, levels, the movements they are the sums of, and supply on its way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import Enum
+
+from domain.ids import prefixed
+from domain.money import Money
+from domain.places import Address
+
+QUANTITY_MAX = 1_000_000  # Of one SKU in one line, count or receipt; more is a slip of the keyboard.
+STOCK_CHANGES_MAX = 1_000  # In one call: one transaction of well under a second.
+
+
+class StockLocationKind(Enum):
+    WAREHOUSE = "WAREHOUSE"
+    STORE = "STORE"
+    SUPPLIER = "SUPPLIER"
+    THIRD_PARTY = "THIRD_PARTY"
+
+
+class LocationCapability(Enum):
+    SHIP = "SHIP"
+    PICKUP = "PICKUP"
+    RETURNS = "RETURNS"
+    ALTERATIONS = "ALTERATIONS"
+
+
+class Weekday(Enum):
+    MONDAY = "MONDAY"
+    TUESDAY = "TUESDAY"
+    WEDNESDAY = "WEDNESDAY"
+    THURSDAY = "THURSDAY"
+    FRIDAY = "FRIDAY"
+    SATURDAY = "SATURDAY"
+    SUNDAY = "SUNDAY"
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """Local times; `closes` after `opens`. A place may open twice a day."""
+
+    weekday: Weekday
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockLocation:
+    """opening_hours: empty is open at all hours. cutoff: local. stock_accuracy: 0 to 1."""
+
+    code: str
+    name: str
+    kind: StockLocationKind
+    address: Address
+    timezone: str
+    capabilities: frozenset[LocationCapability]
+    tags: tuple[str, ...] = ()
+    opening_hours: tuple[OpeningHours, ...] = ()
+    closures: tuple[date, ...] = ()
+    cutoff: time = time(23, 59)
+    processing_minutes: int = 0
+    daily_capacity: int | None = None
+    handling_cost: Money | None = None
+    stock_accuracy: float | None = None
+    active: bool = True
+
+    @property
+    def id(self) -> str:
+        return prefixed("loc", self.code)
+
+
+# Saving one states it whole, so the command is the value.
+SaveStockLocation = StockLocation
+
+
+class StockCounter(Enum):
+    ON_HAND = "ON_HAND"
+    ALLOCATED = "ALLOCATED"
+    RESERVED = "RESERVED"
+    DAMAGED = "DAMAGED"
+    INSPECTION = "INSPECTION"
+    SAFETY_STOCK = "SAFETY_STOCK"
+
+
+class AdjustableCounter(Enum):
+    """Those that people set; ALLOCATED and RESERVED follow orders and quotes."""
+
+    ON_HAND = "ON_HAND"
+    DAMAGED = "DAMAGED"
+    INSPECTION = "INSPECTION"
+    SAFETY_STOCK = "SAFETY_STOCK"
+
+
+class StockMovementReason(Enum):
+    COUNT = "COUNT"
+    ADJUSTMENT = "ADJUSTMENT"
+    FEED = "FEED"
+    RECEIPT = "RECEIPT"
+    TRANSFER_OUT = "TRANSFER_OUT"
+    TRANSFER_IN = "TRANSFER_IN"
+    RESERVATION = "RESERVATION"
+    RESERVATION_RELEASE = "RESERVATION_RELEASE"
+    ALLOCATION = "ALLOCATION"
+    DEALLOCATION = "DEALLOCATION"
+    SHIPMENT = "SHIPMENT"
+    COLLECTION = "COLLECTION"
+    RETURN = "RETURN"
+    INSPECTION = "INSPECTION"
+    WRITE_OFF = "WRITE_OFF"
+
+
+class AdjustmentReason(Enum):
+    COUNT = "COUNT"
+    ADJUSTMENT = "ADJUSTMENT"
+    RECEIPT = "RECEIPT"
+    INSPECTION = "INSPECTION"
+    WRITE_OFF = "WRITE_OFF"
+
+
+# What names a stock level: (SKU, location code); levels are locked in this order, always.
+LevelKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockLevel:
+    """What one location holds of one variant. A level nobody ever moved is all zeros."""
+
+    sku: str
+    location: str
+    on_hand: int = 0
+    allocated: int = 0
+    reserved: int = 0
+    damaged: int = 0
+    inspection: int = 0
+    safety_stock: int = 0
+    bin: str | None = None
+    updated_at: datetime
+
+    @property
+    def id(self) -> str:
+        return prefixed("lvl", f"{self.location}/{self.sku}")
+
+    @property
+    def key(self) -> LevelKey:
+        return self.sku, self.location
+
+    @property
+    def free(self) -> int:
+        """What is left to promise here; negative where more is promised than there is."""
+        return self.on_hand - self.allocated - self.reserved - self.damaged - self.inspection - self.safety_stock
+
+    @property
+    def available(self) -> int:
+        return max(0, self.free)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One line of the ledger as a service records it: levels change by movements and by nothing else."""
+
+    sku: str
+    location: str
+    counter: StockCounter
+    delta: int
+    reason: StockMovementReason
+    actor: str
+    at: datetime
+    reference: str | None = None
+
+    @property
+    def key(self) -> LevelKey:
+        return self.sku, self.location
+
+
+@dataclass(frozen=True, slots=True)
+class StockMovement:
+    """One line of the ledger as it is read."""
+
+    number: int
+    sku: str
+    location: str
+    counter: StockCounter
+    delta: int
+    reason: StockMovementReason
+    reference: str | None
+    actor: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        return prefixed("mov", str(self.number))
+
+
+class InboundSupplyKind(Enum):
+    PURCHASE_ORDER = "PURCHASE_ORDER"
+    TRANSFER = "TRANSFER"
+    PRODUCTION = "PRODUCTION"
+
+
+class InboundSupplyStatus(Enum):
+    ON_ORDER = "ON_ORDER"
+    IN_TRANSIT = "IN_TRANSIT"
+    RECEIVED = "RECEIVED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundSupply:
+    id: str
+    reference: str
+    kind: InboundSupplyKind
+    sku: str
+    destination: str
+    origin: str | None
+    ordered: int
+    received: int
+    allocated: int
+    expected_at: datetime
+    status: InboundSupplyStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockChange:
+    """Exactly one of `set_to` and `delta`. expected: refuse if the counter is not at this now."""
+
+    sku: str
+    location: str
+    counter: AdjustableCounter
+    reason: AdjustmentReason
+    set_to: int | None = None
+    delta: int | None = None
+    expected: int | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustStock:
+    """changes: 1 to STOCK_CHANGES_MAX, all of them or none. visible: codes the caller may change."""
+
+    idempotency_key: str
+    changes: tuple[StockChange, ...]
+
+
+# Levels by key, as loaded for a decision.
+Levels = Mapping[LevelKey, StockLevel]

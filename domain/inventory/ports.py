@@ -1,0 +1,46 @@
+"""What inventory needs kept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.inventory.model import InboundSupply, LevelKey, Levels, Movement, StockLevel, StockLocation
+
+
+class InventoryReads(Protocol):
+    async def locations(self) -> list[StockLocation]:
+        """All, active or not, by code."""
+
+    async def locations_by_code(self, codes: Sequence[str]) -> Mapping[str, StockLocation]: ...
+
+    async def levels_by_sku(self, skus: Sequence[str]) -> Mapping[str, list[StockLevel]]:
+        """Every level of each SKU, by location code."""
+
+    async def levels_by_key(self, keys: Sequence[LevelKey]) -> Levels: ...
+
+    async def supply_by_key(self, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
+        """What is on its way to each level and not all there, soonest first."""
+
+
+class Inventory(InventoryReads, Protocol):
+    async def save_location(self, location: StockLocation) -> None: ...
+
+    async def lock_levels(self, keys: Iterable[LevelKey]) -> Levels:
+        """The levels as they are now, held until the end of the transaction; absent ones are left out.
+
+        Rows are locked in (SKU, location) order, so two orders cannot deadlock.
+        """
+
+    async def open_levels(self, keys: Iterable[LevelKey], at: datetime) -> Levels:
+        """As `lock_levels`, but a level that does not exist is made, so that two who count it first cannot both do."""
+
+    async def move(self, movements: Sequence[Movement]) -> None:
+        """Change levels and write the ledger, in three statements however many there are.
+
+        A level that does not exist is made. The levels must be locked before.
+        """
+
+    async def set_bins(self, bins: Mapping[LevelKey, str | None]) -> None:
+        """Where in the location each is shelved; the levels must exist."""
+
+    async def save_supply(self, supply: Sequence[InboundSupply]) -> None: ...

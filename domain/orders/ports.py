@@ -1,0 +1,67 @@
+"""What orders need kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.access import OrdersSeen
+from domain.orders.model import (
+    Contact,
+    Order,
+    OrderFilter,
+    OrderHold,
+    OrderLine,
+    OrderSort,
+    WholeOrder,
+)
+from domain.paging import Page, Slice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """A decided order, as it is written; `contact` is sealed on the way."""
+
+    whole: WholeOrder
+    contact: Contact
+
+
+class OrdersReads(Protocol):
+    async def by_id(self, ids: Sequence[str], seen: OrdersSeen) -> Mapping[str, Order]:
+        """Those of the ids that the caller may see: the same statement whether the others exist or not."""
+
+    async def by_number(self, numbers: Sequence[str], seen: OrdersSeen) -> Mapping[str, Order]: ...
+
+    async def by_external_reference(
+        self, references: Sequence[tuple[str, str]], seen: OrdersSeen
+    ) -> Mapping[tuple[str, str], Order]:
+        """By (channel code, external reference)."""
+
+    async def by_number_and_email(self, number: str, email: str) -> Order | None: ...
+
+    async def page(self, filter: OrderFilter, sort: OrderSort, page: Page, seen: OrdersSeen) -> Slice[Order]: ...
+
+    async def matching(self, ids: Sequence[str], filter: OrderFilter, seen: OrdersSeen) -> frozenset[str]:
+        """Those of the ids that the caller may see and that pass the filter."""
+
+    async def lines_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[OrderLine]]: ...
+
+    async def lines_by_id(self, ids: Sequence[str], seen: OrdersSeen) -> Mapping[str, OrderLine]: ...
+
+    async def holds_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[OrderHold]]: ...
+
+    async def contacts_by_order(self, order_ids: Sequence[str]) -> Mapping[str, Contact]:
+        """Unsealed."""
+
+
+class Orders(OrdersReads, Protocol):
+    async def add(self, orders: Sequence[NewOrder]) -> None:
+        """Write decided orders, in as many statements for a hundred as for one."""
+
+    async def lock(self, ids: Sequence[str]) -> Mapping[str, WholeOrder]:
+        """Whole orders as they are now, held until the end of the transaction; locked in the order of their ids."""
+
+    async def update(self, before: WholeOrder, after: WholeOrder) -> None:
+        """Write what differs: the order's row, its lines' quantities, allocations and holds.
+
+        `before` must have been locked in this transaction.
+        """

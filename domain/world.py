@@ -1,0 +1,130 @@
+"""Everything outside, as the inside sees it: what may be read, a unit of work, and the process's shared pieces."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from domain.access import Viewer
+from domain.catalog.ports import Catalog, CatalogReads
+from domain.clock import Clock
+from domain.customers.ports import Customers, CustomersReads
+from domain.events import Event, Recorder
+from domain.fulfillment.ports import Fulfillment, FulfillmentReads
+from domain.idempotency import IdempotencyKeys
+from domain.ids import Ids
+from domain.inventory.ports import Inventory, InventoryReads
+from domain.orders.ports import Orders, OrdersReads
+from domain.paging import Page, Slice
+from domain.payments.ports import Payments, PaymentsReads, Providers
+from domain.promising.ports import Promising, PromisingReads
+
+
+class Digests(Protocol):
+    """Tokens and codes that are derived, never stored."""
+
+    def access_token(self, order_id: str) -> str: ...
+
+    def order_opened_by(self, token: str) -> str | None: ...
+
+    def pickup_code(self, pickup_id: str) -> str: ...
+
+
+class LogReads(Protocol):
+    async def end(self) -> int:
+        """The position of the last event that can be read; 0 before the first."""
+
+    async def oldest(self) -> int:
+        """The position of the oldest event still kept; 0 where there is none."""
+
+    async def after(
+        self, position: int, limit: int, *, kinds: Sequence[str] = (), order_id: str | None = None
+    ) -> list[Event]:
+        """The next events of the log, in its order."""
+
+    async def by_id(self, ids: Sequence[str]) -> dict[str, Event]: ...
+
+    async def timeline(self, order_id: str, page: Page) -> Slice[Event]:
+        """One order's events, oldest first."""
+
+
+class Reads(Protocol):
+    """Each read takes a free connection of its own, so that sibling fields are answered side by side."""
+
+    @property
+    def catalog(self) -> CatalogReads: ...
+    @property
+    def promising(self) -> PromisingReads: ...
+    @property
+    def inventory(self) -> InventoryReads: ...
+    @property
+    def customers(self) -> CustomersReads: ...
+    @property
+    def payments(self) -> PaymentsReads: ...
+    @property
+    def orders(self) -> OrdersReads: ...
+    @property
+    def fulfillment(self) -> FulfillmentReads: ...
+    @property
+    def log(self) -> LogReads: ...
+
+
+class UnitOfWork(Recorder, Protocol):
+    """One transaction: all that is done through it is kept, or none of it."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def digests(self) -> Digests: ...
+    @property
+    def keys(self) -> IdempotencyKeys: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def promising(self) -> Promising: ...
+    @property
+    def inventory(self) -> Inventory: ...
+    @property
+    def customers(self) -> Customers: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def fulfillment(self) -> Fulfillment: ...
+
+
+class Live(Protocol):
+    """The end of the log as it grows, for everyone in this process who listens."""
+
+    def follow(self, *, order_id: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """Events from this moment on, of one order or all, in the log's order; ends when the process stops.
+
+        Raises FellBehind out of the iterator where the listener is too slow: it resumes from its last cursor.
+        """
+
+
+class Guesses(Protocol):
+    """How often a caller may be wrong about what only its owner knows."""
+
+    async def allow(self, what: str, viewer: Viewer, address: str) -> bool:
+        """Whether another try at `what` is within its limit; counts the try."""
+
+
+class World(Protocol):
+    @property
+    def reads(self) -> Reads: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def digests(self) -> Digests: ...
+    @property
+    def live(self) -> Live: ...
+    @property
+    def guesses(self) -> Guesses: ...
+
+    def work(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work: a clean exit commits it and makes its events readable, an exception rolls it back."""

@@ -1,0 +1,154 @@
+"""The two databases, behind one way of asking: statements go in, rows come out."""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Executable, Row, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+Rows = Sequence[Row[Any]]
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+POOL_SIZE = 8  # Connections a process keeps to PostgreSQL: two cores are busy with fewer (measured: 4 to 8).
+POOL_WAIT_S = 30  # A caller that waits longer for a connection is better told so.
+SQLITE_READERS = 4
+SQLITE_BUSY_MS = 30_000  # How long a write waits for another process's write (an import beside a server).
+
+
+class Statements(Protocol):
+    """Where statements are run: one transaction, or any free connection for each."""
+
+    @property
+    def is_sqlite(self) -> bool: ...
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        """All the rows a statement answers."""
+
+    async def run(self, statement: Executable, parameters: Parameters = None) -> int:
+        """Run a statement, once for each mapping of a sequence; how many rows it touched, known of single runs only."""
+
+
+def async_url(url: str) -> URL:
+    """The URL with the driver we use: `postgresql://…` and `sqlite:///…` are how users write it."""
+    parsed = make_url(url)
+    drivers = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+    name = parsed.drivername.split("+")[0]
+    if name not in drivers:
+        raise ValueError(f"The database is postgresql:// or sqlite:///, not {name}://.")
+    return parsed.set(drivername=drivers[name])
+
+
+class Transaction:
+    """Statements on one connection, all committed or none."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.is_sqlite = connection.dialect.name == "sqlite"
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        return (await self._connection.execute(statement, parameters)).all()
+
+    async def run(self, statement: Executable, parameters: Parameters = None) -> int:
+        return (await self._connection.execute(statement, parameters)).rowcount
+
+
+class Database:
+    """One database: `fetch` reads on any free connection, `transaction` writes on one.
+
+    SQLite has one writer at a time: its transactions wait for each other here rather than fail there.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = async_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.writer = _sqlite_engine(parsed, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
+            self.reader = _sqlite_engine(parsed, pool_size=SQLITE_READERS, begin="BEGIN", query_only=True)
+        else:
+            self.writer = create_async_engine(
+                parsed, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=POOL_WAIT_S, pool_pre_ping=True
+            )
+            self.reader = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        async with self.reader.connect() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+    async def run(self, statement: Executable, parameters: Parameters = None) -> int:
+        async with self.transaction() as transaction:
+            return await transaction.run(statement, parameters)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Committed on a clean exit, rolled back on an exception."""
+        async with self.writer.begin() as connection:
+            yield Transaction(connection)
+
+    async def close(self) -> None:
+        await self.writer.dispose()
+        if self.is_sqlite:
+            await self.reader.dispose()
+
+
+def _sqlite_engine(url: URL, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Transactions begin by our own statement, below: the driver's own begin is deferred and may fail half-way.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if query_only:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x6F726465726C6F6F  # "orderloo" in ASCII: one number for everyone who migrates this database.
+
+
+async def migrate(url: str) -> None:
+    """Bring a database to the newest migration; of several processes that try, one does and the others wait."""
+    engine = create_async_engine(async_url(url))
+    try:
+        if engine.dialect.name == "sqlite":
+            await asyncio.to_thread(Path(engine.url.database or "").parent.mkdir, parents=True, exist_ok=True)
+            with Path(f"{engine.url.database}.migrating").open("w") as lock:
+                await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+                async with engine.begin() as connection:
+                    await connection.run_sync(_upgrade)
+        else:
+            async with engine.begin() as connection:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+                await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def migrations(connection: Connection | None = None) -> Config:
+    """Alembic's settings, run on a connection of ours."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(migrations(connection), "head")

@@ -1,0 +1,91 @@
+"""Two expressions SQLAlchemy lacks, each with one text for any number of values, so that plans and caches stay warm."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Subquery,
+    Text,
+    TypeDecorator,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from persistence.database import Statements
+
+
+class _List(TypeDecorator[list[Any]]):
+    """A list in one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: type) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(ARRAY(BigInteger if self.of is int else Text))
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
+        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
+
+
+class _Among(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+    name = "among"
+
+
+@compiles(_Among)
+def _any(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    needle, values = element.clauses
+    return f"{compiler.process(needle, **options)} = ANY ({compiler.process(values, **options)})"
+
+
+@compiles(_Among, "sqlite")
+def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    needle, values = element.clauses
+    return (
+        f"{compiler.process(needle, **options)} IN (SELECT value FROM json_each({compiler.process(values, **options)}))"
+    )
+
+
+def among(needle: ColumnElement[Any] | Any, values: Iterable[str | int]) -> ColumnElement[bool]:
+    """`needle` is one of `values`: texts, or whole numbers."""
+    listed = list(values)
+    of = int if listed and isinstance(listed[0], int) else str
+    return _Among(needle, bindparam(None, listed, type_=_List(of), unique=True))
+
+
+def given(statements: Statements, rows: Sequence[Sequence[str | int | None]], **columns: type) -> Subquery:
+    """Rows of ours as a table to join with: `given(tx, [("A", 3)], sku=str, quantity=int)`."""
+    names = list(columns)
+    types: dict[str, TypeEngine[Any]] = {name: BigInteger() if of is int else Text() for name, of in columns.items()}
+    if statements.is_sqlite:
+        each = func.json_each(bindparam(None, [list(row) for row in rows], type_=_List(str), unique=True)).table_valued(
+            "value", name="each"
+        )
+        return select(
+            *(func.json_extract(each.c.value, f"$[{i}]", type_=types[name]).label(name) for i, name in enumerate(names))
+        ).subquery("given")
+    arrays = [
+        bindparam(None, [row[i] for row in rows], type_=_List(columns[name]), unique=True)
+        for i, name in enumerate(names)
+    ]
+    unnested = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="rows")
+    return select(*unnested.render_derived().c).subquery("given")

@@ -1,0 +1,9 @@
+"""Every table, as SQLModel classes: definitions for migrations and typed columns for statements, never loaded as objects."""
+
+from sqlmodel import SQLModel
+
+from persistence.tables import catalog, customers, fulfillment, inventory, log, orders, payments, promising
+
+metadata = SQLModel.metadata
+
+__all__ = ["catalog", "customers", "fulfillment", "inventory", "log", "metadata", "orders", "payments", "promising"]

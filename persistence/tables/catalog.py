@@ -1,0 +1,103 @@
+"""Channels, categories, products, variants, kits and prices."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Text
+from sqlmodel import Field, SQLModel
+
+from persistence.tables.columns import Json, Key, UtcDateTime
+
+
+class ChannelRow(SQLModel, table=True):
+    __tablename__ = "channels"
+
+    code: str = Field(primary_key=True, sa_type=Key)
+    name: str
+    kind: str
+    currency: str
+    countries: list[str] = Field(sa_type=Json)
+    languages: list[str] = Field(sa_type=Json)
+    prices_include_tax: bool
+    active: bool
+    payment_methods: list[str] = Field(sa_type=Json)
+    max_hold_minutes: int
+    remorse_minutes: int
+    incoterm: str
+
+
+class CategoryRow(SQLModel, table=True):
+    __tablename__ = "categories"
+
+    code: str = Field(primary_key=True, sa_type=Key)
+    names: dict[str, str] = Field(sa_type=Json)
+    parent_code: str | None = Field(sa_column=Column(Key, ForeignKey("categories.code"), nullable=True))
+
+
+class ProductRow(SQLModel, table=True):
+    """search_text: code, names, brand, tags and SKUs in small letters, for finding by a word."""
+
+    __tablename__ = "products"
+
+    code: str = Field(primary_key=True, sa_type=Key)
+    names: dict[str, str] = Field(sa_type=Json)
+    descriptions: dict[str, str] = Field(sa_type=Json)
+    brand: str | None
+    tags: list[str] = Field(sa_type=Json)
+    attributes: dict[str, Any] = Field(sa_type=Json)
+    image_url: str | None
+    status: str
+    search_text: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ProductCategoryRow(SQLModel, table=True):
+    __tablename__ = "product_categories"
+    __table_args__ = (Index(None, "category_code", "product_code"),)
+
+    product_code: str = Field(sa_column=Column(Key, ForeignKey("products.code"), primary_key=True))
+    category_code: str = Field(sa_column=Column(Key, ForeignKey("categories.code"), primary_key=True))
+    position: int
+
+
+class VariantRow(SQLModel, table=True):
+    __tablename__ = "variants"
+
+    sku: str = Field(primary_key=True, sa_type=Key)
+    product_code: str = Field(sa_column=Column(Key, ForeignKey("products.code"), nullable=False, index=True))
+    position: int
+    gtin: str | None = Field(unique=True)
+    names: dict[str, str] = Field(sa_type=Json)
+    options: list[list[str]] = Field(sa_type=Json)
+    cost_minor: int | None = Field(sa_type=BigInteger)
+    cost_currency: str | None
+    weight_grams: int | None
+    length_mm: int | None
+    width_mm: int | None
+    height_mm: int | None
+    tax_class: str
+    hs_code: str | None
+    country_of_origin: str | None
+    traits: list[str] = Field(sa_type=Json)
+    lead_time_days: int
+    launch_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class KitComponentRow(SQLModel, table=True):
+    __tablename__ = "kit_components"
+
+    kit_sku: str = Field(sa_column=Column(Key, ForeignKey("variants.sku"), primary_key=True))
+    sku: str = Field(sa_column=Column(Key, ForeignKey("variants.sku"), primary_key=True))
+    quantity: int
+    position: int
+
+
+class PriceRow(SQLModel, table=True):
+    """In minor units of the channel's currency."""
+
+    __tablename__ = "prices"
+
+    sku: str = Field(sa_column=Column(Key, ForeignKey("variants.sku"), primary_key=True))
+    channel_code: str = Field(sa_column=Column(Key, ForeignKey("channels.code"), primary_key=True))
+    amount_minor: int = Field(sa_type=BigInteger)
