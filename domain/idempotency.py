@@ -36,8 +36,11 @@ class IdempotencyKeys(Protocol):
         A key that another transaction is using is waited for. A claim lives and dies with the transaction.
         """
 
-    async def keep(self, asked: Asked, answer: Answer) -> None:
-        """The answer to give again: ids and figures, never personal data."""
+    async def keep(self, answers: Sequence[tuple[Asked, Answer]]) -> None:
+        """The answers to give again: ids and figures, never personal data."""
+
+    async def release(self, asked: Sequence[Asked]) -> None:
+        """Leave keys free that were claimed in this transaction, as what they were for was refused."""
 
 
 def reused() -> InputError:
@@ -61,7 +64,7 @@ def key_problem(asked: Asked) -> InputError | None:
 
 
 async def first_answer(keys: IdempotencyKeys, asked: Asked) -> Answer | None:
-    """The answer given before under this key, or None: then do it, and `keep` the answer.
+    """The answer given before under this key, or None: then do it, and `keep` its answer.
 
     Raises Refused where the key is malformed or was used with another input.
     """

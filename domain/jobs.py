@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +14,9 @@ class NewJob:
     payload: Mapping[str, Any]
     run_at: datetime | None = None
     key: str | None = None
+
+
+class Deferrer(Protocol):
+    """Where services put work off; it is queued with the transaction's commit."""
+
+    def later(self, job: NewJob) -> None: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.clock import Clock
@@ -69,7 +69,18 @@ class SqlIdempotencyKeys:
         )
         return {(row.caller, row.key): (row.digest, row.answer or {}) for row in rows}
 
-    async def keep(self, asked: Asked, answer: Answer) -> None:
+    async def keep(self, answers: Sequence[tuple[Asked, Answer]]) -> None:
         await self._statements.run(
-            update(KEYS).where(KEYS.c.caller == asked.caller, KEYS.c.key == asked.key).values(answer=dict(answer))
+            update(KEYS)
+            .where(KEYS.c.caller == bindparam("of_caller"), KEYS.c.key == bindparam("of_key"))
+            .values(answer=bindparam("given")),
+            [{"of_caller": asked.caller, "of_key": asked.key, "given": dict(answer)} for asked, answer in answers],
+        )
+
+    async def release(self, asked: Sequence[Asked]) -> None:
+        await self._statements.run(
+            delete(KEYS).where(
+                tuple_(KEYS.c.caller, KEYS.c.key).in_([(each.caller, each.key) for each in asked]),
+                KEYS.c.answer.is_(None),
+            )
         )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     delete,
     exists,
     false,
+    func,
     insert,
     or_,
     select,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from domain.access import OrdersSeen
 from domain.money import Money
@@ -41,10 +43,9 @@ from domain.orders.model import (
     Totals,
     WholeOrder,
 )
-from domain.orders.ports import NewOrder
+from domain.orders.ports import NewOrder, Overtaken
 from domain.paging import Page, Slice
 from domain.payments.model import PaymentStatus
-from domain.promising.model import PromiseWindow
 from persistence.customers import address_of
 from persistence.database import Statements
 from persistence.paging import slice_of
@@ -53,7 +54,7 @@ from persistence.sealing import Vault
 from persistence.sql import among, given
 from persistence.tables.columns import table_of
 from persistence.tables.customers import CustomerRow
-from persistence.tables.fulfillment import FulfillmentOrderRow
+from persistence.tables.fulfillment import FulfillmentOrderLineRow, FulfillmentOrderRow
 from persistence.tables.orders import AllocationRow, OrderHoldRow, OrderLineRow, OrderRow
 
 ORDERS = table_of(OrderRow)
@@ -62,6 +63,7 @@ ALLOCATIONS = table_of(AllocationRow)
 HOLDS = table_of(OrderHoldRow)
 CUSTOMERS = table_of(CustomerRow)
 WORK = table_of(FulfillmentOrderRow)
+WORK_LINES = table_of(FulfillmentOrderLineRow)
 
 # All of an order's row but what is sealed, which is read only where it is asked for.
 _PLAIN = [column for column in ORDERS.columns if column.name != "sealed"]
@@ -193,16 +195,18 @@ class SqlOrders:
             return
         wholes = [order.whole for order in orders]
         keys = await self._wrapped_keys({whole.order.customer_id for whole in wholes})
-        await self._statements.run(
-            insert(ORDERS), [self._new_row(order, keys[order.whole.order.customer_id]) for order in orders]
-        )
-        for table, rows in (
+        rows = [self._new_row(order, keys[order.whole.order.customer_id]) for order in orders]
+        try:
+            await self._statements.run(insert(ORDERS), rows)
+        except IntegrityError as error:
+            raise Overtaken from error
+        for table, parts in (
             (LINES, [_line_row(line) for whole in wholes for line in whole.lines]),
             (ALLOCATIONS, [_allocation_row(allocation) for whole in wholes for allocation in whole.allocations]),
             (HOLDS, [_hold_row(hold) for whole in wholes for hold in whole.holds]),
         ):
-            if rows:
-                await self._statements.run(insert(table), rows)
+            if parts:
+                await self._statements.run(insert(table), parts)
 
     def _new_row(self, new: NewOrder, wrapped_key: bytes) -> dict[str, Any]:
         order = new.whole.order
@@ -222,8 +226,6 @@ class SqlOrders:
             "shipping_method_code": order.shipping_method_code,
             "country": order.country,
             "metadata": dict(order.metadata),
-            "promise_earliest": order.promise.earliest if order.promise else None,
-            "promise_latest": order.promise.latest if order.promise else None,
             "placed_at": order.placed_at,
             **_moving(order),
         }
@@ -233,6 +235,16 @@ class SqlOrders:
             select(CUSTOMERS.c.id, CUSTOMERS.c.wrapped_key).where(among(CUSTOMERS.c.id, sorted(customer_ids)))
         )
         return {row.id: row.wrapped_key for row in rows}
+
+    async def picked(self, order_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        in_hand = WORK_LINES.c.picked - WORK_LINES.c.handed_over
+        rows = await self._statements.fetch(
+            select(WORK_LINES.c.line_id, WORK.c.location_code, func.sum(in_hand).label("units"))
+            .join(WORK, WORK.c.id == WORK_LINES.c.fulfillment_order_id)
+            .where(among(WORK.c.order_id, order_ids))
+            .group_by(WORK_LINES.c.line_id, WORK.c.location_code)
+        )
+        return {(row.line_id, row.location_code): int(row.units) for row in rows if row.units}
 
     async def lock(self, ids: Sequence[str]) -> Mapping[str, WholeOrder]:
         rows = await self._statements.fetch(
@@ -313,8 +325,8 @@ def visible(seen: OrdersSeen) -> ColumnElement[bool]:
     rules: list[Any] = []
     if seen.customer_id is not None:
         rules.append(ORDERS.c.customer_id == seen.customer_id)
-    if seen.order_id is not None:
-        rules.append(ORDERS.c.id == seen.order_id)
+    if seen.order_ids:
+        rules.append(among(ORDERS.c.id, sorted(seen.order_ids)))
     if seen.locations:
         rules.append(_worked_at(sorted(seen.locations)))
     return or_(*rules) if rules else false()
@@ -377,7 +389,6 @@ def _order(row: Row[Any]) -> Order:
         shipping_method_code=row.shipping_method_code,
         country=row.country,
         metadata=row.metadata,
-        promise=PromiseWindow(row.promise_earliest, row.promise_latest) if row.promise_latest else None,
         placed_at=row.placed_at,
         updated_at=row.updated_at,
         version=row.version,

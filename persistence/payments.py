@@ -56,8 +56,8 @@ class SqlPayments:
             found[row.payment_id].append(_transaction(row))
         return found
 
-    async def add(self, payments: Sequence[Payment], transactions: Sequence[PaymentTransaction]) -> None:
-        if payments:
+    async def add(self, by_order: Sequence[Sequence[Payment]], transactions: Sequence[PaymentTransaction]) -> None:
+        if any(by_order):
             await self._statements.run(
                 insert(PAYMENTS),
                 [
@@ -71,6 +71,7 @@ class SqlPayments:
                         "amount_minor": payment.amount.amount_minor,
                         **_sums(payment),
                     }
+                    for payments in by_order
                     for position, payment in enumerate(payments)
                 ],
             )

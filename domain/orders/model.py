@@ -8,11 +8,11 @@ from typing import Any
 
 from domain.inventory.model import LevelKey
 from domain.money import Money
-from domain.payments.model import Payment, PaymentStatus
+from domain.payments.model import Payment, PaymentRequest, PaymentStatus
 from domain.places import Address
-from domain.promising.model import PromiseWindow
 
 LINES_PER_ORDER_MAX = 1_000  # The largest real invoice seen has 1,114 raw rows of some 600 SKUs; a basket is far below.
+CONTACT_TEXT_LENGTH_MAX = 254  # Of an e-mail address (RFC 5321), and plenty for a number.
 METADATA_BYTES_MAX = 10_000  # A handful of the caller's own keys, not a document store.
 
 
@@ -221,7 +221,6 @@ class Order:
     shipping_method_code: str | None
     country: str | None
     metadata: Mapping[str, Any]
-    promise: PromiseWindow | None
     placed_at: datetime
     updated_at: datetime
     version: int
@@ -332,6 +331,34 @@ class LineRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """An order asked for. customer_id: whose it is, None for a guest. expected_total: refuse any other.
+
+    customer_reference: another system's number for a customer, who is made where not known.
+    placed_at: when it was sold, for sales taken elsewhere. shipping_price: agreed elsewhere.
+    """
+
+    idempotency_key: str
+    channel: str
+    lines: tuple[LineRequest, ...]
+    payments: tuple[PaymentRequest, ...]
+    fulfillment: FulfillmentChoice | None = None
+    email: str | None = None
+    phone: str | None = None
+    tax_id: str | None = None
+    customer_id: str | None = None
+    customer_reference: str | None = None
+    billing_address: Address | None = None
+    external_reference: str | None = None
+    purchase_order_number: str | None = None
+    language: str | None = None
+    expected_total: Money | None = None
+    metadata: Mapping[str, Any] | None = None
+    placed_at: datetime | None = None
+    shipping_price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder:
     """lines: (line id, units); None is all that can still be canceled. dry_run: reckon, and leave no trace."""
 
@@ -378,8 +405,3 @@ class OrderChange:
     def balance(self) -> Money:
         """Positive: the customer owes it; negative: it is refunded."""
         return self.after.total - self.before.total
-
-
-# Metadata is the caller's own: any JSON object.
-Metadata = Mapping[str, Any]
-NO_METADATA: Metadata = {}

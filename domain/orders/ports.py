@@ -17,6 +17,10 @@ from domain.orders.model import (
 from domain.paging import Page, Slice
 
 
+class Overtaken(Exception):  # noqa: N818
+    """Others took what was found between looking and locking; nothing was kept, and the same may be tried again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
     """A decided order, as it is written; `contact` is sealed on the way."""
@@ -55,7 +59,13 @@ class OrdersReads(Protocol):
 
 class Orders(OrdersReads, Protocol):
     async def add(self, orders: Sequence[NewOrder]) -> None:
-        """Write decided orders, in as many statements for a hundred as for one."""
+        """Write decided orders, in as many statements for a hundred as for one.
+
+        Raises Overtaken where one with the same reference was written meanwhile.
+        """
+
+    async def picked(self, order_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Units taken off the shelf and not yet handed over, by (line id, location code)."""
 
     async def lock(self, ids: Sequence[str]) -> Mapping[str, WholeOrder]:
         """Whole orders as they are now, held until the end of the transaction; locked in the order of their ids."""

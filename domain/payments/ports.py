@@ -13,12 +13,14 @@ class PaymentsReads(Protocol):
     async def by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[Payment]]:
         """In the order they were made."""
 
+    async def by_id(self, ids: Sequence[str]) -> Mapping[str, Payment]: ...
+
     async def transactions_by_payment(self, payment_ids: Sequence[str]) -> Mapping[str, list[PaymentTransaction]]:
         """Oldest first."""
 
 
 class Payments(PaymentsReads, Protocol):
-    async def add(self, payments: Sequence[Payment], transactions: Sequence[PaymentTransaction]) -> None: ...
+    async def add(self, by_order: Sequence[Sequence[Payment]], transactions: Sequence[PaymentTransaction]) -> None: ...
 
     async def update(self, payments: Sequence[Payment], transactions: Sequence[PaymentTransaction]) -> None:
         """Write payments' sums and statuses, and add the transactions that changed them."""
@@ -60,14 +62,14 @@ class Provider(Protocol):
     async def look_up(self, payment_id: str) -> Authorization | None:
         """What became of an authorization whose answer was lost; None where there never was one."""
 
-    async def capture(self, payment_id: str, amount: Money) -> str:
-        """Take money set aside; answers the provider's reference."""
+    async def capture(self, payment_id: str, amount: Money, request_id: str) -> str:
+        """Take money set aside, once per request id; answers the provider's reference."""
 
-    async def void(self, payment_id: str, amount: Money) -> str:
-        """Let go of money set aside."""
+    async def void(self, payment_id: str, amount: Money, request_id: str) -> str:
+        """Let go of money set aside, once per request id."""
 
-    async def refund(self, payment_id: str, amount: Money) -> str:
-        """Give money back."""
+    async def refund(self, payment_id: str, amount: Money, request_id: str) -> str:
+        """Give money back, once per request id."""
 
 
 class Providers(Protocol):

@@ -1,0 +1,455 @@
+"""Placing orders, in batches: gather what they need, decide each, record all that hold and refuse the rest one by one.
+
+A batch has one statement of each kind, however many orders and lines it has.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from domain.access import EVERY_ORDER, Viewer
+from domain.catalog.model import Variant
+from domain.catalog.ports import Catalog
+from domain.clock import Clock
+from domain.customers.model import Customer, Person
+from domain.customers.ports import Customers
+from domain.errors import InputError, InsufficientStock, Problem, Refused
+from domain.events import EventKind, Recorder
+from domain.idempotency import Answer, Asked, IdempotencyKeys, key_problem
+from domain.ids import Ids
+from domain.inventory.model import Movement, StockCounter, StockMovementReason
+from domain.inventory.ports import Inventory
+from domain.jobs import Deferrer, NewJob
+from domain.money import Money
+from domain.orders.changes import event_of
+from domain.orders.decisions import DecidedLine, Decision, Facts, decide, line_name
+from domain.orders.model import (
+    Allocation,
+    Contact,
+    LineQuantities,
+    Order,
+    OrderHold,
+    OrderHoldKind,
+    OrderLine,
+    PlaceOrder,
+    WholeOrder,
+    fulfillment_status_of,
+    status_of,
+    totals_of,
+)
+from domain.orders.ports import NewOrder, Orders, Overtaken
+from domain.payments.authorizing import Paid, authorize, payment_problems
+from domain.payments.model import PaymentStatus, order_payment_status
+from domain.payments.ports import Payments, Providers
+from domain.promising.ports import Promising
+from domain.sourcing.rules import Free
+
+# How often an order is decided again because others took what it had found. Each try sees what is left by then.
+TRIES_MAX = 5
+
+
+class PlacingWork(Recorder, Deferrer, Protocol):
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def keys(self) -> IdempotencyKeys: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def promising(self) -> Promising: ...
+    @property
+    def inventory(self) -> Inventory: ...
+    @property
+    def customers(self) -> Customers: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def orders(self) -> Orders: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An order asked for, and by whom."""
+
+    command: PlaceOrder
+    viewer: Viewer
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.viewer, self.command.idempotency_key, self.command)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order of a request. is_first: it was placed now, or before under the same key: the caller's own."""
+
+    order_id: str
+    is_first: bool = True
+
+
+Result = Placed | Refused | Overtaken
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request of a batch on its way to an order; `result` is set once it has one."""
+
+    request: Request
+    result: Result | None = None
+    decision: Decision | None = None
+    new: NewOrder | None = None
+    paid: Paid | None = None
+
+
+async def place_order(work: PlacingWork, request: Request) -> Placed:
+    """Place one order.
+
+    Raises Refused with all that is wrong, or Overtaken; the unit of work must then be left by the exception.
+    """
+    (result,) = await place_orders(work, [request])
+    if isinstance(result, Placed):
+        return result
+    raise result
+
+
+async def place_orders(work: PlacingWork, requests: Sequence[Request]) -> list[Result]:
+    """Place a batch, each order whole or not at all, in the order they came; one result for each.
+
+    requests: no two under the same idempotency key. What is refused leaves no trace, its key included.
+    """
+    attempts = [_Attempt(request) for request in requests]
+    await _answer_again(work, attempts)
+    facts = await _gather(work, _open(attempts))
+    _decide_all(_open(attempts), facts)
+    await _check_again(work, _open(attempts))
+    await _pay(work, _open(attempts), facts)
+    await _record(work, _open(attempts))
+    _let_try_again(attempts)
+    failed = [attempt.request.asked for attempt in attempts if not isinstance(attempt.result, Placed)]
+    if failed:
+        await work.keys.release(failed)
+    return [attempt.result for attempt in attempts if attempt.result]
+
+
+def _open(attempts: Sequence[_Attempt]) -> list[_Attempt]:
+    return [attempt for attempt in attempts if attempt.result is None]
+
+
+def _let_try_again(attempts: Sequence[_Attempt]) -> None:
+    """What was short because of an order that then failed itself is not short: it may try again."""
+    if not any(attempt.decision and not isinstance(attempt.result, Placed) for attempt in attempts):
+        return
+    for attempt in attempts:
+        if isinstance(attempt.result, Refused) and isinstance(attempt.result.problems[0], InsufficientStock):
+            attempt.result = Overtaken()
+
+
+# ── Gather ──
+
+
+async def _answer_again(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+    """What was asked before, under the same key or with the same reference, has its answer."""
+    for attempt in attempts:
+        if problem := key_problem(attempt.request.asked):
+            attempt.result = Refused(problem)
+    waiting = _open(attempts)
+    found = await work.keys.claim([attempt.request.asked for attempt in waiting])
+    for attempt, answer in zip(waiting, found, strict=True):
+        attempt.result = _known(answer)
+    references: dict[tuple[str, str], _Attempt] = {}
+    for attempt in _open(attempts):
+        command = attempt.request.command
+        if (
+            command.external_reference
+            and references.setdefault((command.channel, command.external_reference), attempt) is not attempt
+        ):
+            attempt.result = Overtaken()
+    placed = await work.orders.by_external_reference(list(references), EVERY_ORDER)
+    for key, order in placed.items():
+        references[key].result = Placed(order.id, is_first=False)
+
+
+def _known(answer: Answer | InputError | None) -> Result | None:
+    if isinstance(answer, InputError):
+        return Refused(answer)
+    return Placed(answer["order"]) if answer else None
+
+
+async def _gather(work: PlacingWork, attempts: Sequence[_Attempt]) -> Facts:
+    commands = [attempt.request.command for attempt in attempts]
+    variants = await work.catalog.variants_by_sku(sorted({line.sku for each in commands for line in each.lines}))
+    levels = await work.inventory.levels_by_sku(_stocked(variants))
+    customers = {each.customer_id for each in commands if each.customer_id}
+    references = sorted({each.customer_reference for each in commands if each.customer_reference})
+    by_reference = await work.customers.ids_by_reference(references) if references else {}
+    return Facts(
+        channels=await work.catalog.channels_by_code(sorted({each.channel for each in commands})),
+        variants=variants,
+        locations={place.code: place for place in await work.inventory.locations()},
+        methods=await work.promising.shipping_methods(),
+        free={level.key: level.free for found in levels.values() for level in found},
+        known_customers=await work.customers.existing(sorted(customers)) if customers else frozenset(),
+        customers_by_reference={each: by_reference.get(each) or work.ids.new("cus") for each in references},
+        now=work.clock.now(),
+    )
+
+
+def _stocked(variants: Mapping[str, Variant]) -> list[str]:
+    """The SKUs that stock is taken of: the variants' own, and kits' components."""
+    return sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
+
+
+# ── Decide ──
+
+
+def _decide_all(attempts: Sequence[_Attempt], facts: Facts) -> None:
+    """Each in the order it came, on what those before it leave."""
+    free = Free(facts.free)
+    for attempt in attempts:
+        command, viewer = attempt.request.command, attempt.request.viewer
+        decided = decide(command, viewer, facts, free)
+        if isinstance(decided, Decision):
+            attempt.decision = decided
+            problems: list[Problem] = payment_problems(command.payments, decided.channel, decided.total, viewer)
+        else:
+            problems = decided
+        if problems:
+            attempt.result = Refused(*problems)
+
+
+async def _check_again(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+    """Once more on locked rows: what others took meanwhile is not there any more."""
+    keys = {key for attempt in attempts if attempt.decision for key in attempt.decision.demand()}
+    locked = await work.inventory.lock_levels(keys) if keys else {}
+    left = {key: level.free for key, level in locked.items()}
+    for attempt in attempts:
+        assert attempt.decision
+        demand = attempt.decision.demand()
+        if any(left.get(key, 0) < units for key, units in demand.items()):
+            attempt.result = Overtaken()
+            continue
+        for key, units in demand.items():
+            left[key] -= units
+
+
+# ── Record ──
+
+
+async def _pay(work: PlacingWork, attempts: Sequence[_Attempt], facts: Facts) -> None:
+    """Set the money aside; an order whose payment is declined is refused before anything of it is written."""
+    for attempt in attempts:
+        assert attempt.decision
+        order_id = work.ids.new("ord")
+        try:
+            paid = await authorize(
+                work,
+                attempt.request.command.payments,
+                order_id=order_id,
+                total=attempt.decision.total,
+                at=facts.now,
+            )
+        except Refused as refusal:
+            attempt.result = refusal
+            continue
+        attempt.paid = paid
+        attempt.new = _new_order(work.ids, order_id, attempt.request, attempt.decision, paid, facts)
+
+
+async def _record(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+    if not attempts:
+        return
+    await _make_customers(work, attempts)
+    new = [attempt.new for attempt in attempts if attempt.new]
+    await work.inventory.move([movement for each in attempts for movement in _movements(each)])
+    await work.orders.add(new)
+    paid = [attempt.paid for attempt in attempts if attempt.paid]
+    await work.payments.add([each.payments for each in paid], [t for each in paid for t in each.transactions])
+    for attempt in attempts:
+        assert attempt.new
+        attempt.result = Placed(attempt.new.whole.order.id)
+        _announce(work, attempt.new.whole, attempt.request.viewer)
+        _set_timers(work, attempt.new.whole, attempt.decision)
+    await work.keys.keep([(attempt.request.asked, {"order": _id(attempt)}) for attempt in attempts])
+
+
+def _id(attempt: _Attempt) -> str:
+    assert attempt.new
+    return attempt.new.whole.order.id
+
+
+async def _make_customers(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+    """A person for each order whose buyer is not known yet: guests each time, signed-in customers the first time."""
+    people: dict[str, Customer] = {}
+    references: dict[str, str] = {}
+    for attempt in attempts:
+        assert attempt.new
+        order, command = attempt.new.whole.order, attempt.request.command
+        people.setdefault(order.customer_id, _customer(order, attempt.new.contact))
+        if command.customer_reference:
+            references[order.customer_id] = command.customer_reference
+    await work.customers.add(list(people.values()), references)
+
+
+def _customer(order: Order, contact: Contact) -> Customer:
+    address = contact.shipping_address or contact.billing_address
+    person = Person(
+        email=contact.email,
+        phone=contact.phone,
+        name=address.name if address else contact.collector_name,
+        company=address.company if address else None,
+        tax_id=contact.tax_id,
+        addresses=(address,) if address else (),
+    )
+    return Customer(id=order.customer_id, person=person, language=order.language, created_at=order.placed_at)
+
+
+def _new_order(ids: Ids, order_id: str, request: Request, decision: Decision, paid: Paid, facts: Facts) -> NewOrder:
+    command, channel, now = request.command, decision.channel, facts.now
+    language = command.language or channel.languages[0]
+    lines, allocations = _lines(ids, order_id, decision, language)
+    holds = _holds(ids, order_id, paid, channel.remorse_minutes, now)
+    totals = totals_of(lines, decision.shipping.price)
+    nothing = Money(0, channel.currency)
+    sums = [(p.authorized.amount_minor, p.captured.amount_minor) for p in paid.payments]
+    captured = sum(taken for _, taken in sums)
+    known = facts.customers_by_reference.get(command.customer_reference or "")
+    customer_id = command.customer_id or known or request.viewer.customer_id
+    address = decision.delivery.address if decision.delivery else None
+    order = Order(
+        id=order_id,
+        number=ids.order_number(),
+        external_reference=command.external_reference,
+        purchase_order_number=command.purchase_order_number,
+        channel_code=channel.code,
+        customer_id=customer_id or ids.new("cus"),
+        is_guest=customer_id is None,
+        language=language,
+        currency=channel.currency,
+        status=status_of(lines, held=bool(holds), balance_minor=totals.total.amount_minor - captured),
+        fulfillment_status=fulfillment_status_of(lines),
+        payment_status=order_payment_status(paid.payments, totals.total.amount_minor),
+        totals=totals,
+        shipping_agreed=decision.shipping.price,
+        authorized=Money(sum(aside for aside, _ in sums), channel.currency),
+        captured=Money(captured, channel.currency),
+        refunded=nothing,
+        shipping_method_code=decision.shipping.method_code,
+        country=address.country if address else None,
+        metadata=command.metadata or {},
+        placed_at=command.placed_at or now,
+        updated_at=now,
+        version=1,
+    )
+    whole = WholeOrder(order=order, lines=lines, allocations=allocations, payments=paid.payments, holds=holds)
+    contact = Contact(
+        email=command.email,
+        phone=command.phone,
+        tax_id=command.tax_id,
+        shipping_address=address,
+        billing_address=command.billing_address,
+        collector_name=next(
+            (line.choice.collector_name for line in decision.lines if line.choice.collector_name), None
+        ),
+    )
+    return NewOrder(whole=whole, contact=contact)
+
+
+def _lines(
+    ids: Ids, order_id: str, decision: Decision, language: str
+) -> tuple[tuple[OrderLine, ...], tuple[Allocation, ...]]:
+    lines: list[OrderLine] = []
+    allocations: list[Allocation] = []
+    for position, decided in enumerate(decision.lines):
+        line = OrderLine(
+            id=ids.new("oln"),
+            order_id=order_id,
+            position=position,
+            sku=decided.variant.sku,
+            name=line_name(decided, language),
+            quantity=decided.request.quantity,
+            unit_price=decided.unit_price,
+            method=decided.choice.kind,
+            pickup_location=decided.choice.pickup_location,
+            quantities=LineQuantities(allocated=decided.request.quantity),
+        )
+        lines.append(line)
+        allocations += allocations_of(line, decided)
+    return tuple(lines), tuple(allocations)
+
+
+def allocations_of(line: OrderLine, decided: DecidedLine) -> list[Allocation]:
+    return [
+        Allocation(
+            line_id=line.id,
+            order_id=line.order_id,
+            location=part.location,
+            sku=component.sku,
+            per_unit=component.quantity,
+            quantity=component.quantity * part.units,
+        )
+        for part in decided.sourced
+        for component in decided.variant.demand(1)
+    ]
+
+
+def _holds(ids: Ids, order_id: str, paid: Paid, remorse_minutes: int, now: datetime) -> tuple[OrderHold, ...]:
+    reasons: list[tuple[OrderHoldKind, str]] = []
+    if any(payment.status is PaymentStatus.ACTION_REQUIRED for payment in paid.payments):
+        reasons.append((OrderHoldKind.PAYMENT, "The payer has a step to take."))
+    if remorse_minutes:
+        reasons.append((OrderHoldKind.REMORSE, f"{remorse_minutes} minutes for second thoughts."))
+    return tuple(
+        OrderHold(id=ids.new("hld"), order_id=order_id, kind=kind, reason=reason, placed_by="system", placed_at=now)
+        for kind, reason in reasons
+    )
+
+
+def _movements(attempt: _Attempt) -> list[Movement]:
+    assert attempt.new
+    order = attempt.new.whole.order
+    return [
+        Movement(
+            sku=allocation.sku,
+            location=allocation.location,
+            counter=StockCounter.ALLOCATED,
+            delta=allocation.quantity,
+            reason=StockMovementReason.ALLOCATION,
+            reference=order.number,
+            actor=attempt.request.viewer.actor,
+            at=order.updated_at,
+        )
+        for allocation in attempt.new.whole.allocations
+    ]
+
+
+def _announce(work: PlacingWork, whole: WholeOrder, viewer: Viewer) -> None:
+    order = whole.order
+
+    def say(kind: EventKind, **data: object) -> None:
+        work.record(event_of(whole, kind, viewer.actor, order.placed_at, **data))
+
+    total = {"amount": str(order.totals.total.amount), "currency": order.currency}
+    say(EventKind.ORDER_PLACED, channel=order.channel_code, total=total, lines=len(whole.lines))
+    for payment in whole.payments:
+        if payment.authorized.amount_minor:
+            amount = {"amount": str(payment.authorized.amount), "currency": order.currency}
+            say(EventKind.PAYMENT_AUTHORIZED, payment=payment.id, amount=amount)
+    if not whole.holds:
+        say(EventKind.ORDER_CONFIRMED)
+
+
+def _set_timers(work: PlacingWork, whole: WholeOrder, decision: Decision | None) -> None:
+    """What ends a hold by itself: the buyer's second thoughts, and a payment page left open."""
+    order = whole.order
+    if decision and decision.channel.remorse_minutes:
+        run_at = order.placed_at + timedelta(minutes=decision.channel.remorse_minutes)
+        work.later(NewJob(kind="end_remorse", payload={"orderId": order.id}, run_at=run_at))
+    for payment in whole.payments:
+        if payment.action is not None:
+            payload = {"orderId": order.id, "paymentId": payment.id}
+            work.later(NewJob(kind="expire_payment", payload=payload, run_at=payment.action.expires_at))

@@ -1,0 +1,1 @@
+"""Other people's systems: payment providers, and later carriers and notifications."""

@@ -1,0 +1,98 @@
+"""One transaction and everything that can be done in it; and the world, which opens them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from domain.clock import Clock
+from domain.events import NewEvent
+from domain.ids import Ids
+from domain.jobs import NewJob
+from domain.payments.ports import Providers
+from domain.reactions import jobs_for
+from domain.world import Guesses, Live
+from persistence import jobs, log
+from persistence.catalog import SqlCatalog
+from persistence.customers import SqlCustomers
+from persistence.database import Database, Statements, Transaction
+from persistence.fulfillment import SqlFulfillment
+from persistence.idempotency import SqlIdempotencyKeys
+from persistence.inventory import SqlInventory
+from persistence.log import EventNumbering, SqlLog
+from persistence.orders import SqlOrders
+from persistence.payments import SqlPayments
+from persistence.promising import SqlPromising
+from persistence.sealing import Vault
+
+
+class SqlReads:
+    """Every capability's reads, each statement on whatever `statements` gives it."""
+
+    def __init__(self, statements: Statements, vault: Vault) -> None:
+        self.catalog = SqlCatalog(statements)
+        self.promising = SqlPromising(statements)
+        self.inventory = SqlInventory(statements)
+        self.customers = SqlCustomers(statements, vault)
+        self.payments = SqlPayments(statements)
+        self.orders = SqlOrders(statements, vault)
+        self.fulfillment = SqlFulfillment(statements, vault)
+        self.log = SqlLog(statements)
+
+
+class SqlUnitOfWork(SqlReads):
+    """One transaction: what is recorded and put off is written as its last statements."""
+
+    def __init__(self, transaction: Transaction, world: "SqlWorld") -> None:
+        super().__init__(transaction, world.digests)
+        self.clock = world.clock
+        self.ids = world.ids
+        self.digests = world.digests
+        self.providers = world.providers
+        self.keys = SqlIdempotencyKeys(transaction, world.digests, world.clock)
+        self.transaction = transaction
+        self._events: list[NewEvent] = []
+        self._jobs: list[NewJob] = []
+
+    def record(self, event: NewEvent) -> None:
+        self._events.append(event)
+
+    def later(self, job: NewJob) -> None:
+        self._jobs.append(job)
+
+    async def write_log(self) -> bool:
+        """Write what was recorded, and the jobs it gives rise to; whether anything was."""
+        if self._events:
+            await log.append(self.transaction, self.ids, self._events)
+            if self.transaction.is_sqlite:
+                await log.number_within(self.transaction)
+        queued = [*self._jobs, *jobs_for(self._events)]
+        if queued:
+            await jobs.enqueue(self.transaction, queued, self.clock.now())
+        return bool(self._events or queued)
+
+
+@dataclass(slots=True)
+class SqlWorld:
+    """A database as the inside sees it, with the process's shared pieces."""
+
+    database: Database
+    clock: Clock
+    ids: Ids
+    digests: Vault
+    providers: Providers
+    numbering: EventNumbering
+    live: Live
+    guesses: Guesses
+
+    @property
+    def reads(self) -> SqlReads:
+        return SqlReads(self.database, self.digests)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[SqlUnitOfWork]:
+        async with self.database.transaction() as transaction:
+            work = SqlUnitOfWork(transaction, self)
+            yield work
+            happened = await work.write_log()
+        if happened:
+            await self.numbering.committed()

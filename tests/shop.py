@@ -1,0 +1,107 @@
+"""A small shop for tests: a wired process on a set clock, with goods, places and a way to ask for things."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import event, text
+
+from domain.access import ANONYMOUS, EVERY_ORDER, Viewer
+from domain.clock import SetClock
+from domain.inventory.model import StockLevel
+from domain.orders.model import Order, OrderLine, PlaceOrder
+from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
+from domain.orders.ports import Overtaken
+from gateway.settings import Settings
+from gateway.wiring import Process, wire
+from persistence.unit_of_work import SqlWorld
+from tests.factories import NOW, a_channel, a_count, a_location, a_product, a_shipping_method
+
+SECRET = "a secret that only the tests know, long enough"
+
+
+@dataclass
+class Shop:
+    """One process. `world` is what resolvers see; the clock stands at factories.NOW."""
+
+    process: Process
+    clock: SetClock
+
+    @property
+    def world(self) -> SqlWorld:
+        return self.process.world
+
+    async def stock(self, **units: dict[str, int]) -> None:
+        """Goods at places: `stock(milan={"A": 5})`, with product, location, channel and shipping method as needed."""
+        skus = sorted({sku for counts in units.values() for sku in counts})
+        async with self.world.work() as work:
+            await work.catalog.save_channel(a_channel())
+            await work.promising.save_shipping_methods([a_shipping_method()])
+            await work.catalog.import_products([a_product(sku) for sku in skus], self.clock.now())
+            for code in units:
+                await work.inventory.save_location(a_location(code))
+            counts = [a_count(sku, code, count) for code, of in units.items() for sku, count in of.items()]
+            await work.inventory.lock_levels([count.key for count in counts])
+            await work.inventory.move(counts)
+
+    async def place(self, command: PlaceOrder, viewer: Viewer = ANONYMOUS) -> Placed:
+        """Place an order as the mutation does: tried again where others were quicker."""
+        for _ in range(TRIES_MAX):
+            try:
+                async with self.world.work() as work:
+                    return await place_order(work, Request(command, viewer))
+            except Overtaken:
+                continue
+        raise Overtaken
+
+    async def run_jobs(self) -> None:
+        """Everything that is due by the clock, and what follows from it."""
+        from gateway.worker import Worker
+
+        await Worker(self.world, self.process.jobs, self.process.bus).run_until_idle()
+
+    async def order(self, order_id: str) -> Order:
+        return (await self.world.reads.orders.by_id([order_id], EVERY_ORDER))[order_id]
+
+    async def lines(self, order_id: str) -> list[OrderLine]:
+        return list((await self.world.reads.orders.lines_by_order([order_id]))[order_id])
+
+    async def level(self, sku: str, location: str) -> StockLevel:
+        return (await self.world.reads.inventory.levels_by_key([(sku, location)]))[sku, location]
+
+    async def count(self, table: str) -> int:
+        ((number,),) = await self.world.database.fetch(text(f"SELECT count(*) FROM {table}"))
+        return int(number)
+
+    @contextmanager
+    def counting_statements(self) -> Iterator[list[str]]:
+        """The statements run meanwhile, in whatever connection."""
+        statements: list[str] = []
+
+        def note(_connection, _cursor, statement, *_rest) -> None:
+            statements.append(statement)
+
+        engines = {self.world.database.writer.sync_engine, self.world.database.reader.sync_engine}
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            for engine in engines:
+                event.remove(engine, "before_cursor_execute", note)
+
+    async def kinds(self) -> Sequence[str]:
+        """The kinds of all events, in the log's order."""
+        return [event.kind for event in await self.world.reads.log.after(0, 1000)]
+
+
+@asynccontextmanager
+async def a_shop(database_url: str, *, redis_url: str | None = None) -> AsyncIterator[Shop]:
+    settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=SECRET, test_payments=True)
+    clock = SetClock(NOW)
+    process = await wire(settings, clock=clock)
+    await process.start()
+    try:
+        yield Shop(process, clock)
+    finally:
+        await process.close()
