@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Table,
     and_,
     bindparam,
     delete,
@@ -170,10 +171,10 @@ class SqlOrders:
         if filter.locations:
             conditions.append(_worked_at(filter.locations))
         if filter.skus:
-            conditions.append(exists().where(LINES.c.order_id == ORDERS.c.id, among(LINES.c.sku, filter.skus)))
+            conditions.append(_has(LINES, among(LINES.c.sku, filter.skus)))
         if filter.holds:
             kinds = [kind.value for kind in filter.holds]
-            conditions.append(exists().where(HOLDS.c.order_id == ORDERS.c.id, among(HOLDS.c.kind, kinds)))
+            conditions.append(_has(HOLDS, among(HOLDS.c.kind, kinds)))
         if filter.search is not None:
             conditions.append(self._found_by(filter.search.strip()))
         return conditions
@@ -335,19 +336,15 @@ def visible(seen: OrdersSeen) -> ColumnElement[bool]:
 def _worked_at(locations: Sequence[str]) -> ColumnElement[bool]:
     """Orders with stock, work or a pickup at any of these places, now or before."""
     return or_(
-        exists().where(
-            ALLOCATIONS.c.order_id == ORDERS.c.id,
-            among(ALLOCATIONS.c.location_code, locations),
-        ),
-        exists().where(
-            WORK.c.order_id == ORDERS.c.id,
-            among(WORK.c.location_code, locations),
-        ),
-        exists().where(
-            LINES.c.order_id == ORDERS.c.id,
-            among(LINES.c.pickup_location_code, locations),
-        ),
+        _has(ALLOCATIONS, among(ALLOCATIONS.c.location_code, locations)),
+        _has(WORK, among(WORK.c.location_code, locations)),
+        _has(LINES, among(LINES.c.pickup_location_code, locations)),
     )
+
+
+def _has(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether an order has a row in a table of its parts; of the tables around it, it knows the orders alone."""
+    return exists().where(table.c.order_id == ORDERS.c.id, condition).correlate(ORDERS)
 
 
 def contact_of(opened: Mapping[str, Any]) -> Contact:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests import servers
+from tests.shop import Shop, a_shop
 
 DEFAULT_SEED = 20_261_121
 SERVERS = {"postgres", "redis"}
@@ -156,3 +157,10 @@ def _run(work: Coroutine[None, None, None]) -> None:
     """Run to the end on a loop of its own, and leave the tests' loop alone."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(work)
+
+
+@pytest.fixture
+async def shop(migrated_database_url) -> AsyncIterator[Shop]:
+    """A small shop on a database of its own, on both kinds in turn."""
+    async with a_shop(migrated_database_url) as opened:
+        yield opened

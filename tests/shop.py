@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from sqlalchemy import event, text
 
@@ -12,10 +15,16 @@ from domain.inventory.model import StockLevel
 from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
+from gateway.execution import Roots, ServedSchema, build_schema
 from gateway.settings import Settings
 from gateway.wiring import Process, wire
+from gateway.worker import Worker
 from persistence.unit_of_work import SqlWorld
+from resolvers.context import Context
+from schema import root
 from tests.factories import NOW, a_channel, a_count, a_location, a_product, a_shipping_method
+
+_counted = ContextVar[list[str]]("counted")
 
 SECRET = "a secret that only the tests know, long enough"
 
@@ -56,9 +65,19 @@ class Shop:
 
     async def run_jobs(self) -> None:
         """Everything that is due by the clock, and what follows from it."""
-        from gateway.worker import Worker
-
         await Worker(self.world, self.process.jobs, self.process.bus).run_until_idle()
+
+    async def answer(self, document: str, viewer: Viewer = ANONYMOUS, **variables: Any) -> tuple[Any, list[Any]]:
+        """The data and the errors of one operation on the whole schema."""
+        context = Context(self.world, viewer)
+        result = await whole_schema().execute(document, variable_values=variables, context_value=context)
+        return result.data, result.errors or []
+
+    async def ask(self, document: str, viewer: Viewer = ANONYMOUS, **variables: Any) -> Any:
+        """The data of one operation that must go well."""
+        data, errors = await self.answer(document, viewer, **variables)
+        assert not errors, errors
+        return data
 
     async def order(self, order_id: str) -> Order:
         return (await self.world.reads.orders.by_id([order_id], EVERY_ORDER))[order_id]
@@ -75,11 +94,13 @@ class Shop:
 
     @contextmanager
     def counting_statements(self) -> Iterator[list[str]]:
-        """The statements run meanwhile, in whatever connection."""
+        """The statements that the test runs meanwhile, in whatever connection; not what the process does by itself."""
         statements: list[str] = []
+        ours = _counted.set(statements)  # Seen by the tasks that begin from here, not by those that run already.
 
         def note(_connection, _cursor, statement, *_rest) -> None:
-            statements.append(statement)
+            if _counted.get(None) is statements:
+                statements.append(statement)
 
         engines = {self.world.database.writer.sync_engine, self.world.database.reader.sync_engine}
         for engine in engines:
@@ -87,6 +108,7 @@ class Shop:
         try:
             yield statements
         finally:
+            _counted.reset(ours)
             for engine in engines:
                 event.remove(engine, "before_cursor_execute", note)
 
@@ -95,12 +117,19 @@ class Shop:
         return [event.kind for event in await self.world.reads.log.after(0, 1000)]
 
 
+@cache
+def whole_schema() -> ServedSchema:
+    return build_schema(Roots(root.Query, root.Mutation, root.Subscription, root.TYPES), Settings(secret_key=SECRET))
+
+
 @asynccontextmanager
-async def a_shop(database_url: str, *, redis_url: str | None = None) -> AsyncIterator[Shop]:
+async def a_shop(database_url: str, *, redis_url: str | None = None, is_live: bool = False) -> AsyncIterator[Shop]:
+    """is_live: whether the log's end is followed, as subscriptions need; else only what is asked for reads the log."""
     settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=SECRET, test_payments=True)
     clock = SetClock(NOW)
     process = await wire(settings, clock=clock)
-    await process.start()
+    if is_live:
+        await process.start()
     try:
         yield Shop(process, clock)
     finally:
