@@ -73,7 +73,12 @@ class Database:
             self.reader = _sqlite_engine(parsed, pool_size=SQLITE_READERS, begin="BEGIN", query_only=True)
         else:
             self.writer = create_async_engine(
-                parsed, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=POOL_WAIT_S, pool_pre_ping=True
+                parsed,
+                pool_size=POOL_SIZE,
+                max_overflow=0,
+                pool_timeout=POOL_WAIT_S,
+                pool_pre_ping=True,
+                hide_parameters=True,  # What people told us stands in no error, and so in no log.
             )
             self.reader = self.writer.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -98,7 +103,9 @@ class Database:
 
 
 def _sqlite_engine(url: URL, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S)
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -133,6 +140,8 @@ async def migrate(url: str) -> None:
             with Path(f"{engine.url.database}.migrating").open("w") as lock:
                 await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
                 async with engine.begin() as connection:
+                    # Kept in the file. Turned on by the first of several that write, it would find the file locked.
+                    await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                     await connection.run_sync(_upgrade)
         else:
             async with engine.begin() as connection:

@@ -23,6 +23,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from domain.catalog.rules import can_be_kept
 from persistence.database import Statements
 
 
@@ -66,8 +67,8 @@ def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def among(needle: ColumnElement[Any] | Any, values: Iterable[str | int]) -> ColumnElement[bool]:
-    """`needle` is one of `values`: texts, or whole numbers."""
-    listed = list(values)
+    """`needle` is one of `values`: texts, or whole numbers. What no database keeps is among nothing."""
+    listed = [value for value in values if isinstance(value, int) or can_be_kept(value)]
     of = int if listed and isinstance(listed[0], int) else str
     return _Among(needle, bindparam(None, listed, type_=_List(of), unique=True))
 

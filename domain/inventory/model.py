@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import Enum
 
+from domain.calendar import NO_CUTOFF, Calendar, OpeningHours
 from domain.ids import prefixed
 from domain.money import Money
 from domain.places import Address
@@ -27,25 +28,6 @@ class LocationCapability(Enum):
     ALTERATIONS = "ALTERATIONS"
 
 
-class Weekday(Enum):
-    MONDAY = "MONDAY"
-    TUESDAY = "TUESDAY"
-    WEDNESDAY = "WEDNESDAY"
-    THURSDAY = "THURSDAY"
-    FRIDAY = "FRIDAY"
-    SATURDAY = "SATURDAY"
-    SUNDAY = "SUNDAY"
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningHours:
-    """Local times; `closes` after `opens`. A place may open twice a day."""
-
-    weekday: Weekday
-    opens: time
-    closes: time
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLocation:
     """opening_hours: empty is open at all hours. cutoff: local. stock_accuracy: 0 to 1."""
@@ -59,7 +41,7 @@ class StockLocation:
     tags: tuple[str, ...] = ()
     opening_hours: tuple[OpeningHours, ...] = ()
     closures: tuple[date, ...] = ()
-    cutoff: time = time(23, 59)
+    cutoff: time = NO_CUTOFF
     processing_minutes: int = 0
     daily_capacity: int | None = None
     handling_cost: Money | None = None
@@ -69,6 +51,22 @@ class StockLocation:
     @property
     def id(self) -> str:
         return prefixed("loc", self.code)
+
+    @property
+    def calendar(self) -> Calendar:
+        """When work is done here."""
+        return Calendar(self.timezone, self.opening_hours, frozenset(self.closures), self.cutoff)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationFilter:
+    """Which locations are listed: of one of the kinds and countries, with any of the tags and all the capabilities."""
+
+    kinds: tuple[StockLocationKind, ...] = ()
+    countries: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    capabilities: tuple[LocationCapability, ...] = ()
+    active_only: bool = True
 
 
 # Saving one states it whole, so the command is the value.
@@ -237,7 +235,7 @@ class StockChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustStock:
-    """changes: 1 to STOCK_CHANGES_MAX, all of them or none. visible: codes the caller may change."""
+    """changes: 1 to STOCK_CHANGES_MAX, all of them or none, applied in order."""
 
     idempotency_key: str
     changes: tuple[StockChange, ...]

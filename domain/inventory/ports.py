@@ -4,7 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.inventory.model import InboundSupply, LevelKey, Levels, Movement, StockLevel, StockLocation
+from domain.inventory.model import (
+    InboundSupply,
+    LevelKey,
+    Levels,
+    LocationFilter,
+    Movement,
+    StockLevel,
+    StockLocation,
+    StockMovement,
+)
+from domain.paging import Page, Slice
 
 
 class InventoryReads(Protocol):
@@ -13,10 +23,25 @@ class InventoryReads(Protocol):
 
     async def locations_by_code(self, codes: Sequence[str]) -> Mapping[str, StockLocation]: ...
 
+    async def locations_page(self, filter: LocationFilter, page: Page) -> Slice[StockLocation]:
+        """By code."""
+
     async def levels_by_sku(self, skus: Sequence[str]) -> Mapping[str, list[StockLevel]]:
         """Every level of each SKU, by location code."""
 
     async def levels_by_key(self, keys: Sequence[LevelKey]) -> Levels: ...
+
+    async def levels_by_location(
+        self, codes: Sequence[str], page: Page, skus: Sequence[str] | None = None
+    ) -> Mapping[str, Slice[StockLevel]]:
+        """A page of each location's levels, by SKU: of all, or of those named. Pages go forward."""
+
+    async def movements_by_key(self, keys: Sequence[LevelKey], page: Page) -> Mapping[LevelKey, Slice[StockMovement]]:
+        """A page of each level's movements, newest first. Pages go forward."""
+
+    async def movements_by_number(self, numbers: Sequence[int]) -> Mapping[int, StockMovement]: ...
+
+    async def supply_by_id(self, ids: Sequence[str]) -> Mapping[str, InboundSupply]: ...
 
     async def supply_by_key(self, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
         """What is on its way to each level and not all there, soonest first."""

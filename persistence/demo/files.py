@@ -2,14 +2,17 @@
 
 import csv
 import tomllib
-from collections.abc import Mapping
+from bisect import bisect
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.catalog.model import Texts
 from domain.money import Money, minor_units
+
+T = TypeVar("T")
 
 Row = Mapping[str, str]
 
@@ -65,6 +68,22 @@ class Chance:
     def between(self, least: int, most: int) -> int:
         """One of least, …, most."""
         return least + int(self._random() * (most - least + 1))
+
+    def one_of(self, things: Sequence[T]) -> T:
+        return things[self.between(0, len(things) - 1)]
+
+    def weighed(self, weights: Mapping[str, float]) -> str:
+        """One of the names, each as likely as its weight says."""
+        left = self._random() * sum(weights.values())
+        for name, weight in weights.items():
+            left -= weight
+            if left < 0:
+                return name
+        return next(reversed(weights))
+
+    def place(self, heights: Sequence[float]) -> int:
+        """A place in a list of rising heights, each as likely as the step that leads to it is high."""
+        return min(bisect(heights, self._random() * heights[-1]), len(heights) - 1)
 
     def happens(self, share: float) -> bool:
         return self._random() < share

@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from domain.calendar import OpeningHours, Weekday
 from domain.customers.model import Customer, Person
-from domain.inventory.model import LocationCapability, OpeningHours, SaveStockLocation, StockLocationKind, Weekday
+from domain.inventory.model import LocationCapability, SaveStockLocation, StockLocationKind
 from domain.places import Address, GeoPoint
 from domain.promising.model import SaveShippingMethod, ServiceLevel, ShippingRate
 from persistence.demo.files import Chance, Row, money, rows, table

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Text
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key, UtcDateTime
+from persistence.tables.columns import Json, Key, OrderedJson, UtcDateTime
 
 
 class ChannelRow(SQLModel, table=True):
@@ -30,7 +30,7 @@ class CategoryRow(SQLModel, table=True):
     __tablename__ = "categories"
 
     code: str = Field(primary_key=True, sa_type=Key)
-    names: dict[str, str] = Field(sa_type=Json)
+    names: dict[str, str] = Field(sa_type=OrderedJson)
     parent_code: str | None = Field(sa_column=Column(Key, ForeignKey("categories.code"), nullable=True))
 
 
@@ -40,11 +40,11 @@ class ProductRow(SQLModel, table=True):
     __tablename__ = "products"
 
     code: str = Field(primary_key=True, sa_type=Key)
-    names: dict[str, str] = Field(sa_type=Json)
-    descriptions: dict[str, str] = Field(sa_type=Json)
+    names: dict[str, str] = Field(sa_type=OrderedJson)
+    descriptions: dict[str, str] = Field(sa_type=OrderedJson)
     brand: str | None
     tags: list[str] = Field(sa_type=Json)
-    attributes: dict[str, Any] = Field(sa_type=Json)
+    attributes: dict[str, Any] = Field(sa_type=OrderedJson)
     image_url: str | None
     status: str
     search_text: str = Field(sa_type=Text)
@@ -68,7 +68,7 @@ class VariantRow(SQLModel, table=True):
     product_code: str = Field(sa_column=Column(Key, ForeignKey("products.code"), nullable=False, index=True))
     position: int
     gtin: str | None = Field(unique=True)
-    names: dict[str, str] = Field(sa_type=Json)
+    names: dict[str, str] = Field(sa_type=OrderedJson)
     options: list[list[str]] = Field(sa_type=Json)
     cost_minor: int | None = Field(sa_type=BigInteger)
     cost_currency: str | None

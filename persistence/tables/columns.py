@@ -20,6 +20,8 @@ SQLModel.metadata.naming_convention = {
 Key = String(80)
 # JSONB where there is one, so that lists can be searched; plain JSON on SQLite.
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# An object whose keys keep their order, which JSONB forgets: of texts, the first is the thing's own language.
+OrderedJson = JSON(none_as_null=True)
 # A rowid on SQLite must be INTEGER; on PostgreSQL 32 bits would run out.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 

@@ -35,9 +35,7 @@ class FulfillmentOrderLineRow(SQLModel, table=True):
         ),
     )
 
-    fulfillment_order_id: str = Field(
-        sa_column=Column(Key, ForeignKey("fulfillment_orders.id"), primary_key=True)
-    )
+    fulfillment_order_id: str = Field(sa_column=Column(Key, ForeignKey("fulfillment_orders.id"), primary_key=True))
     line_id: str = Field(sa_column=Column(Key, ForeignKey("order_lines.id"), primary_key=True))
     quantity: int
     picked: int

@@ -42,7 +42,8 @@ class EventRow(SQLModel, table=True):
 class JobRow(SQLModel, table=True):
     """Work to do after a commit, kept in the transaction that asked for it.
 
-    key: what makes it one of a kind while it waits. attempts: also the fencing token of whoever claimed it.
+    key: what makes it one of a kind while it waits. run_at: when it may be claimed; claiming puts it off by the lease.
+    attempts: also the fencing token of whoever claimed it.
     """
 
     __tablename__ = "jobs"
@@ -53,7 +54,6 @@ class JobRow(SQLModel, table=True):
     key: str | None = Field(unique=True)
     payload: dict[str, Any] = Field(sa_type=Json)
     run_at: datetime = Field(sa_type=UtcDateTime)
-    lease_until: datetime | None = Field(sa_type=UtcDateTime)
     attempts: int
     state: str
     error: str | None

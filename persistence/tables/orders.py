@@ -46,13 +46,9 @@ class OrderRow(SQLModel, table=True):
     authorized_minor: int = Field(sa_type=BigInteger)
     captured_minor: int = Field(sa_type=BigInteger)
     refunded_minor: int = Field(sa_type=BigInteger)
-    shipping_method_code: str | None = Field(
-        sa_column=Column(Key, ForeignKey("shipping_methods.code"), nullable=True)
-    )
+    shipping_method_code: str | None = Field(sa_column=Column(Key, ForeignKey("shipping_methods.code"), nullable=True))
     country: str | None
     metadata_: dict[str, Any] = Field(sa_column=Column("metadata", Json, nullable=False))
-    promise_earliest: datetime | None = Field(sa_type=UtcDateTime)
-    promise_latest: datetime | None = Field(sa_type=UtcDateTime)
     placed_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     version: int
@@ -86,9 +82,7 @@ class OrderLineRow(SQLModel, table=True):
     quantity: int
     unit_price_minor: int = Field(sa_type=BigInteger)
     method: str
-    pickup_location_code: str | None = Field(
-        sa_column=Column(Key, ForeignKey("stock_locations.code"), nullable=True)
-    )
+    pickup_location_code: str | None = Field(sa_column=Column(Key, ForeignKey("stock_locations.code"), nullable=True))
     pending: int
     backordered: int
     allocated: int

@@ -4,14 +4,14 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key
+from persistence.tables.columns import Json, Key, OrderedJson
 
 
 class ShippingMethodRow(SQLModel, table=True):
     __tablename__ = "shipping_methods"
 
     code: str = Field(primary_key=True, sa_type=Key)
-    names: dict[str, str] = Field(sa_type=Json)
+    names: dict[str, str] = Field(sa_type=OrderedJson)
     carrier: str
     service_level: str
     countries: list[str] = Field(sa_type=Json)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.calendar import Weekday
 from domain.catalog.model import (
     COMPONENTS_PER_KIT_MAX,
     SKU_LENGTH_MAX,
@@ -16,7 +17,7 @@ from domain.catalog.model import (
     PaymentMethod,
 )
 from domain.customers.model import normalized_email
-from domain.inventory.model import InboundSupplyStatus, LocationCapability, StockLocationKind, Weekday
+from domain.inventory.model import InboundSupplyStatus, LocationCapability, StockLocationKind
 from domain.places import COUNTRIES, distance_km
 from domain.promising.model import ServiceLevel, rate_for
 from persistence.demo.files import LANGUAGES, rows
