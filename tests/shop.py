@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import httpx2
 from sqlalchemy import event, text
 
 from domain.access import ANONYMOUS, EVERY_ORDER, Viewer
@@ -15,17 +16,18 @@ from domain.inventory.model import StockLevel
 from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
-from gateway.execution import Roots, ServedSchema, build_schema
+from gateway.app import ROOTS, assemble
+from gateway.execution import ServedSchema, build_schema
 from gateway.settings import Settings
 from gateway.wiring import Process, wire
 from gateway.worker import Worker
 from persistence.unit_of_work import SqlWorld
 from resolvers.context import Context
-from schema import root
 from tests.factories import NOW, a_channel, a_count, a_location, a_product, a_shipping_method
 
 _counted = ContextVar[list[str]]("counted")
 
+URL = "http://127.0.0.1:8000"
 SECRET = "a secret that only the tests know, long enough"
 
 
@@ -79,6 +81,19 @@ class Shop:
         assert not errors, errors
         return data
 
+    @asynccontextmanager
+    async def http(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """A client of the whole application, on this shop's world and clock."""
+
+        @asynccontextmanager
+        async def opened(*_: Any) -> AsyncIterator[SqlWorld]:
+            yield self.world
+
+        app = assemble(Settings(secret_key=SECRET), ROOTS, opened)
+        transport = httpx2.ASGITransport(app)
+        async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=URL) as client:
+            yield client
+
     async def order(self, order_id: str) -> Order:
         return (await self.world.reads.orders.by_id([order_id], EVERY_ORDER))[order_id]
 
@@ -119,7 +134,7 @@ class Shop:
 
 @cache
 def whole_schema() -> ServedSchema:
-    return build_schema(Roots(root.Query, root.Mutation, root.Subscription, root.TYPES), Settings(secret_key=SECRET))
+    return build_schema(ROOTS, Settings(secret_key=SECRET))
 
 
 @asynccontextmanager
