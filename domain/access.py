@@ -1,6 +1,7 @@
 """Who may do what: roles, their scopes, and the row rules, all in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
 from domain.errors import Forbidden
@@ -79,6 +80,7 @@ class Viewer:
     """Who is asking.
 
     subject: None for an anonymous caller. customer_id: set for a customer. locations: codes, for an associate.
+    expires_at: when the token ends that says so; None where nothing ends.
     """
 
     subject: str | None = None
@@ -86,6 +88,7 @@ class Viewer:
     scopes: frozenset[Scope] = frozenset()
     customer_id: str | None = None
     locations: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
 
     @property
     def is_staff(self) -> bool:
@@ -121,21 +124,24 @@ class OrdersSeen:
     """Which orders a caller may see: the row rule of orders and of all that hangs on them.
 
     all: every one. Otherwise those of `customer_id`, those with work or a pickup at `locations`,
-    and `order_id`, which an access token opened; none of them set is none.
+    and `order_ids`, which access tokens opened; none of them set is none.
     """
 
     all: bool = False
     customer_id: str | None = None
     locations: frozenset[str] = frozenset()
-    order_id: str | None = None
+    order_ids: frozenset[str] = frozenset()
 
 
-def orders_seen(viewer: Viewer, opened: str | None = None) -> OrdersSeen:
-    """The row rule for a caller; `opened` is the order whose access token they showed."""
+EVERY_ORDER = OrdersSeen(all=True)
+
+
+def orders_seen(viewer: Viewer, *opened: str | None) -> OrdersSeen:
+    """The row rule for a caller; `opened` are the orders whose access tokens they showed."""
     if viewer.has(Scope.ORDERS_READ) and not viewer.is_bound_to_locations:
-        return OrdersSeen(all=True)
+        return EVERY_ORDER
     locations = viewer.locations if viewer.has(Scope.ORDERS_READ) else frozenset[str]()
-    return OrdersSeen(customer_id=viewer.customer_id, locations=locations, order_id=opened)
+    return OrdersSeen(customer_id=viewer.customer_id, locations=locations, order_ids=frozenset(filter(None, opened)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +162,20 @@ def locations_worked(viewer: Viewer) -> LocationsSeen:
     return LocationsSeen(codes=viewer.locations) if viewer.is_bound_to_locations else LocationsSeen(all=True)
 
 
+def work_seen(viewer: Viewer, orders: OrdersSeen) -> OrdersSeen:
+    """The row rule of fulfillment work and pickups: staff see that of their places, an order's owner all of its."""
+    worked = locations_worked(viewer)
+    owned = OrdersSeen(customer_id=orders.customer_id, order_ids=orders.order_ids)
+    return EVERY_ORDER if worked.all else replace(owned, locations=worked.codes)
+
+
 def locations_stocked(viewer: Viewer) -> LocationsSeen:
     """The places whose stock a caller may see and change."""
     if not viewer.has(Scope.INVENTORY_READ):
         return LocationsSeen()
     return LocationsSeen(codes=viewer.locations) if viewer.is_bound_to_locations else LocationsSeen(all=True)
+
+
+def unlisted_products_seen(viewer: Viewer) -> bool:
+    """Whether a caller sees products that are not ACTIVE, and their variants."""
+    return viewer.has(Scope.CATALOG_WRITE)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
+from unicodedata import normalize
 
 from domain.ids import prefixed
 from domain.money import Money
@@ -17,8 +18,11 @@ CODE_LENGTH_MAX = 64
 TEXT_LENGTH_MAX = 500
 DESCRIPTION_LENGTH_MAX = 20_000
 PRODUCTS_PER_IMPORT_MAX = 500  # Keeps one import's transaction under a second.
+CATEGORIES_PER_CALL_MAX = 1_000  # A whole shop's tree, in one transaction.
+VARIANTS_PER_QUESTION_MAX = 250  # The contract's limit for `variants`.
 VARIANTS_PER_PRODUCT_MAX = 250  # Shopify's and Amazon's own limits are near; more is a modelling mistake.
 COMPONENTS_PER_KIT_MAX = 20
+COMPONENT_QUANTITY_MAX = 1_000  # Of one component in one kit; more is a slip of the keyboard.
 
 
 class ChannelKind(Enum):
@@ -78,6 +82,10 @@ class Channel:
         return prefixed("chn", self.code)
 
 
+# Saving one states it whole, so the command is the value.
+SaveChannel = Channel
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     code: str
@@ -87,6 +95,9 @@ class Category:
     @property
     def id(self) -> str:
         return prefixed("cat", self.code)
+
+
+SaveCategory = Category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,41 +172,51 @@ class Variant:
         return self.product_status is ProductStatus.ACTIVE and (self.launch_at is None or self.launch_at <= now)
 
 
-def text_in(texts: Texts, language: str | None) -> str | None:
-    """The text in a language; else in its base (`fr` for `fr-CA`), else the first one; None where there is none."""
-    if language:
-        if language in texts:
-            return texts[language]
-        base = language.split("-")[0]
-        if base in texts:
-            return texts[base]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFilter:
+    """Each that is not None must hold; of a list's values, one.
+
+    words: as `searchable` writes them, all of them found in the product. categories: with all that lie under them.
+    available_in: has something to sell in this channel, at this moment.
+    """
+
+    words: tuple[str, ...] = ()
+    categories: tuple[str, ...] | None = None
+    brands: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    statuses: frozenset[ProductStatus] | None = None
+    available_in: str | None = None
+
+
+def text_in(texts: Texts, *languages: str | None) -> str | None:
+    """The text in the first of these languages that it has, or in its base (`fr` for `fr-CA`).
+
+    Else the first text; None where there is none.
+    """
+    for language in languages:
+        for tag in (language, language.split("-")[0]) if language else ():
+            if tag in texts:
+                return texts[tag]
     return next(iter(texts.values()), None)
 
 
+def variant_name(variant: Variant, *languages: str | None) -> str:
+    """Its own name, else its product's and what was chosen: "Linen shirt, Sand, M"."""
+    if name := text_in(variant.names, *languages):
+        return name
+    product_name = text_in(variant.product_names, *languages) or variant.product_code
+    return ", ".join([product_name, *(option.value for option in variant.options)])
+
+
+def searchable(text: str) -> str:
+    """As texts are compared in a search: without regard to small or capital letters.
+
+    Source: Unicode Standard Annex #15, form NFKC; section 3.13, default case folding.
+    """
+    return normalize("NFKC", text).casefold()
+
+
 # ── Commands ──
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveCategory:
-    code: str
-    names: Texts
-    parent_code: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveChannel:
-    code: str
-    name: str
-    kind: ChannelKind
-    currency: str
-    countries: tuple[str, ...]
-    languages: tuple[str, ...]
-    prices_include_tax: bool
-    payment_methods: tuple[PaymentMethod, ...]
-    active: bool = True
-    max_hold_minutes: int = 30
-    remorse_minutes: int = 0
-    incoterm: str = "DAP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,3 +254,12 @@ class ImportProduct:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     image_url: str | None = None
     status: ProductStatus = ProductStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of an import's products: the codes made and changed, and how many were as stated already."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    unchanged: int = 0

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain.catalog.model import Category, Channel, ImportProduct, Product, SaveChannel, Variant
+from domain.catalog.model import Category, Channel, Imported, ImportProduct, Product, ProductFilter, Variant
+from domain.paging import Page, Slice
 
 
 class CatalogReads(Protocol):
@@ -28,10 +29,21 @@ class CatalogReads(Protocol):
 
     async def variants_by_gtin(self, gtins: Sequence[str]) -> Mapping[str, Variant]: ...
 
+    async def products(self, filter: ProductFilter, page: Page, now: datetime) -> Slice[Product]:
+        """By code. To sell in a channel is what was launched by `now`, has a price there and a unit free anywhere."""
+
 
 class Catalog(CatalogReads, Protocol):
-    async def save_categories(self, categories: Sequence[Category]) -> None: ...
+    async def lock(self) -> None:
+        """Nobody else changes the catalog until the end of the transaction: what a service has checked stays so."""
 
-    async def save_channel(self, channel: SaveChannel) -> None: ...
+    async def kit_components(self, skus: Sequence[str]) -> frozenset[str]:
+        """Those of the SKUs that a kit is made up of."""
 
-    async def import_products(self, products: Sequence[ImportProduct], at: datetime) -> None: ...
+    async def save_categories(self, categories: Sequence[Category]) -> None:
+        """Parents stand before their children."""
+
+    async def save_channel(self, channel: Channel) -> None: ...
+
+    async def import_products(self, products: Sequence[ImportProduct], at: datetime) -> Imported:
+        """Write what differs, and nothing else. Variants that are not listed stay: stock and orders hang on them."""

@@ -1,8 +1,7 @@
-"""How goods travel and when they arrive: shipping methods, their rates, and the window a promise is."""
+"""How goods travel and when they arrive: shipping methods and their rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
 from domain.catalog.model import Texts
@@ -47,16 +46,6 @@ class ShippingMethod:
 
 # Saving one states it whole, so the command is the value.
 SaveShippingMethod = ShippingMethod
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseWindow:
-    """basis: how many past shipments it rests on; 0 is the configured default alone."""
-
-    earliest: datetime
-    latest: datetime
-    confidence: float = 0.9
-    basis: int = 0
 
 
 def rate_for(
