@@ -46,6 +46,21 @@ class InvalidTransition(Problem):
     allowed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsufficientStock(Problem):
+    """available: what could be promised of it, of all that was asked for."""
+
+    sku: str
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDeclined(Problem):
+    decline_code: str
+    retryable: bool
+
+
 class Refused(Exception):  # noqa: N818  (it is the sentence's verb: a service refuses)
     """What was asked is not done, and nothing was changed.
 

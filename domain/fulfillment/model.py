@@ -35,18 +35,25 @@ class FulfillmentOrderStatus(Enum):
 
 _S = FulfillmentOrderStatus
 
-# Where a fulfillment order may go from where it is. PICKING is while part is picked, PACKED once all of it is;
-# what is picked may leave from either.
-NEXT: Mapping[FulfillmentOrderStatus, tuple[FulfillmentOrderStatus, ...]] = {
+# Where work may go from where it is. PICKING is while part is picked, PACKED once all of it is. What is picked may be
+# shipped from either; what is collected is made ready first, whole.
+_BEFORE_PICKING = {
     _S.SCHEDULED: (_S.OPEN, _S.CANCELED),
     _S.OPEN: (_S.ACCEPTED, _S.PICKING, _S.PACKED, _S.REJECTED, _S.CANCELED),
     _S.ACCEPTED: (_S.PICKING, _S.PACKED, _S.REJECTED, _S.CANCELED),
-    _S.PICKING: (_S.PICKING, _S.PACKED, _S.FULFILLED, _S.REJECTED, _S.CANCELED),
-    _S.PACKED: (_S.READY_FOR_PICKUP, _S.FULFILLED, _S.CANCELED),
-    _S.READY_FOR_PICKUP: (_S.FULFILLED, _S.CANCELED),
-    _S.FULFILLED: (),
-    _S.REJECTED: (),
-    _S.CANCELED: (),
+}
+_NEXT: Mapping[FulfillmentMethod, Mapping[_S, tuple[_S, ...]]] = {
+    FulfillmentMethod.DELIVERY: {
+        **_BEFORE_PICKING,
+        _S.PICKING: (_S.PICKING, _S.PACKED, _S.FULFILLED, _S.REJECTED, _S.CANCELED),
+        _S.PACKED: (_S.FULFILLED, _S.CANCELED),
+    },
+    FulfillmentMethod.PICKUP: {
+        **_BEFORE_PICKING,
+        _S.PICKING: (_S.PICKING, _S.PACKED, _S.REJECTED, _S.CANCELED),
+        _S.PACKED: (_S.READY_FOR_PICKUP, _S.CANCELED),
+        _S.READY_FOR_PICKUP: (_S.FULFILLED, _S.CANCELED),
+    },
 }
 
 
@@ -134,6 +141,11 @@ class FulfillmentOrder:
     @property
     def is_open(self) -> bool:
         return any(line.open for line in self.lines)
+
+    @property
+    def next_statuses(self) -> tuple[FulfillmentOrderStatus, ...]:
+        """Where the work may go from here."""
+        return _NEXT[self.method].get(self.status, ())
 
     def line(self, line_id: str) -> FulfillmentOrderLine | None:
         return next((line for line in self.lines if line.line_id == line_id), None)
@@ -294,7 +306,7 @@ class CollectPickup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingReport:
-    """A tracking event as a carrier tells it."""
+    """A tracking event as a carrier tells it. readings: as sent, an object or not."""
 
     event_id: str
     carrier: str
@@ -303,5 +315,5 @@ class TrackingReport:
     description: str | None
     place: str | None
     point: GeoPoint | None
-    readings: Mapping[str, Any] | None
+    readings: Any
     at: datetime

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.access import OrdersSeen
@@ -52,6 +53,11 @@ class OrdersReads(Protocol):
     async def lines_by_id(self, ids: Sequence[str], seen: OrdersSeen) -> Mapping[str, OrderLine]: ...
 
     async def holds_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[OrderHold]]: ...
+
+    async def bought(
+        self, channel: str, wanted: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], list[tuple[OrderLine, datetime]]]:
+        """Lines by (customer id, SKU), each with when its order was placed in the channel; the latest order first."""
 
     async def contacts_by_order(self, order_ids: Sequence[str]) -> Mapping[str, Contact]:
         """Unsealed."""
