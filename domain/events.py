@@ -1,10 +1,12 @@
 """What happened: the append-only log that subscriptions, timelines, feeds and reactions read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
+
+from domain.paging import Edge, Slice
 
 
 class EventKind(Enum):
@@ -95,6 +97,16 @@ def position_of(cursor: str) -> int | None:
     if cursor[0] != "e" or not digits or len(digits) > _CURSOR_LENGTH_MAX or not set(digits) <= set(_DIGITS):
         return None
     return int(digits, 36)
+
+
+def slice_of(events: Sequence[Event], after: int, size: int) -> Slice[Event]:
+    """A page of the log after a position: `events` has one more than `size` where there is more."""
+    edges = [Edge(event.cursor, event) for event in events[:size]]
+    return Slice(edges, has_next=len(events) > size, has_previous=after > 0)
+
+
+class FellBehind(Exception):  # noqa: N818
+    """A listener takes events more slowly than they happen; it reads on from its last cursor."""
 
 
 class Recorder(Protocol):

@@ -1,7 +1,7 @@
 """Everything outside, as the inside sees it: what may be read, a unit of work, and the process's shared pieces."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from domain.access import Viewer
@@ -13,6 +13,7 @@ from domain.fulfillment.ports import Fulfillment, FulfillmentReads
 from domain.idempotency import IdempotencyKeys
 from domain.ids import Ids
 from domain.inventory.ports import Inventory, InventoryReads
+from domain.jobs import NewJob
 from domain.orders.ports import Orders, OrdersReads
 from domain.paging import Page, Slice
 from domain.payments.ports import Payments, PaymentsReads, Providers
@@ -43,8 +44,11 @@ class LogReads(Protocol):
 
     async def by_id(self, ids: Sequence[str]) -> dict[str, Event]: ...
 
-    async def timeline(self, order_id: str, page: Page) -> Slice[Event]:
-        """One order's events, oldest first."""
+    async def latest(self, order_id: str) -> Event | None:
+        """One order's last event."""
+
+    async def timelines(self, order_ids: Sequence[str], page: Page) -> dict[str, Slice[Event]]:
+        """A page of each order's events, oldest first."""
 
 
 class Reads(Protocol):
@@ -96,14 +100,18 @@ class UnitOfWork(Recorder, Protocol):
     @property
     def fulfillment(self) -> Fulfillment: ...
 
+    def later(self, job: NewJob) -> None:
+        """Work to do after the commit, or at its time; kept with the transaction."""
+
 
 class Live(Protocol):
     """The end of the log as it grows, for everyone in this process who listens."""
 
-    def follow(self, *, order_id: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Events from this moment on, of one order or all, in the log's order; ends when the process stops.
+    def follow(self, *, order_id: str | None = None) -> AbstractContextManager[AsyncIterator[Sequence[Event]]]:
+        """Events from this moment on, of one order or all, in the log's order and as many as wait at once.
 
-        Raises FellBehind out of the iterator where the listener is too slow: it resumes from its last cursor.
+        A few from just before may come first. The iterator ends when the process stops. Raises FellBehind out of it
+        where the listener is too slow: it reads on from its last cursor.
         """
 
 

@@ -1,6 +1,7 @@
 """Idempotency keys: a row claims a key in the transaction that does the work, and falls with it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -84,3 +85,8 @@ class SqlIdempotencyKeys:
                 KEYS.c.answer.is_(None),
             )
         )
+
+
+async def forget_keys(database: Statements, before: datetime) -> None:
+    """Drop the keys that were first used before an instant."""
+    await database.run(delete(KEYS).where(KEYS.c.created_at < before))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -135,6 +136,20 @@ class SqlOrders:
             select(*HOLDS.columns).where(among(HOLDS.c.order_id, order_ids)).order_by(HOLDS.c.placed_at, HOLDS.c.id)
         )
         return _grouped((row.order_id, _hold(row)) for row in rows)
+
+    async def bought(
+        self, channel: str, wanted: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], list[tuple[OrderLine, datetime]]]:
+        asked = given(self._statements, wanted, customer_id=str, sku=str)
+        rows = await self._statements.fetch(
+            select(*LINES.columns, ORDERS.c.currency, ORDERS.c.customer_id, ORDERS.c.placed_at)
+            .select_from(asked)
+            .join(ORDERS, ORDERS.c.customer_id == asked.c.customer_id)
+            .join(LINES, and_(LINES.c.order_id == ORDERS.c.id, LINES.c.sku == asked.c.sku))
+            .where(ORDERS.c.channel_code == channel)
+            .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.id.desc(), LINES.c.position)
+        )
+        return _grouped(((row.customer_id, row.sku), (_line(row), row.placed_at)) for row in rows)
 
     async def contacts_by_order(self, order_ids: Sequence[str]) -> Mapping[str, Contact]:
         rows = await self._statements.fetch(
@@ -354,8 +369,8 @@ def contact_of(opened: Mapping[str, Any]) -> Contact:
     return Contact(**{**opened, **addresses})
 
 
-def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+def _grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = defaultdict(list)
     for key, value in pairs:
         found[key].append(value)
     return found

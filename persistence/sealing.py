@@ -81,6 +81,13 @@ class Vault:
         digest = hmac.digest(self._digesting, f"order access:{order_id}".encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(digest[:_TOKEN_BYTES]).rstrip(b"=").decode()
 
+    def payment_proof(self, payment_id: str) -> str:
+        """What a link to a payment's page carries, so that only who was sent there opens it."""
+        return self.digest("payment page", payment_id)[:32]
+
+    def is_payment_proof(self, payment_id: str, proof: str) -> bool:
+        return hmac.compare_digest(proof.encode(), self.payment_proof(payment_id).encode())
+
     def pickup_code(self, pickup_id: str) -> str:
         digest = hmac.digest(self._digesting, f"pickup:{pickup_id}".encode(), hashlib.sha256)
         return "".join(_READABLE[byte & 31] for byte in digest[:_PICKUP_CODE_CHARACTERS])

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class ServerUnavailableError(Exception):
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
+def postgres(settings: Mapping[str, str] = POSTGRES_SETTINGS) -> Iterator[str]:
     """Run a PostgreSQL with an empty cluster of its own; gives the URL of its maintenance database."""
     if url := os.environ.get("TEST_POSTGRES_URL"):
         yield url
@@ -50,7 +50,7 @@ def postgres() -> Iterator[str]:
         (root / "data").mkdir()
         install, identity = _postgres_binaries(root)
         port = _free_port()
-        process = _started_postgres(install, root, port, identity)
+        process = _started_postgres(install, root, port, identity, settings)
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
@@ -101,7 +101,9 @@ def _postgres_binaries(root: Path) -> tuple[Path, dict[str, int | list[int]]]:
     return root / folder.name / POSTGRES_FOLDER, {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _started_postgres(install: Path, root: Path, port: int, identity: dict) -> subprocess.Popen:
+def _started_postgres(
+    install: Path, root: Path, port: int, identity: dict, wanted: Mapping[str, str]
+) -> subprocess.Popen:
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
     surroundings = {"env": environment, "cwd": root, **identity}
     initdb = [install / "bin/initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
@@ -111,7 +113,7 @@ def _started_postgres(install: Path, root: Path, port: int, identity: dict) -> s
     if made.returncode != 0:
         raise ServerUnavailableError(f"initdb failed: {made.stderr}")
 
-    settings = [word for name, value in POSTGRES_SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    settings = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
     command = [install / "bin/postgres", "-D", root / "data", "-p", str(port), *settings]
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, **surroundings)

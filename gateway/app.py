@@ -1,0 +1,310 @@
+"""The ASGI application: what is answered at which path, and what lives from start to stop."""
+
+import asyncio
+import logging
+import re
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.access import Scope as Right
+from domain.world import World
+from gateway import console
+from gateway.auth import SignIn
+from gateway.execution import INTERNAL, Roots, build_schema
+from gateway.http import Gateway, GraphQLOverHttp, NotServed, accepts_html
+from gateway.limits import RequestRate
+from gateway.payer_page import PayerPage
+from gateway.settings import Settings, read_settings
+from gateway.sockets import LiveGraphQL
+from gateway.telemetry import Stopwatch, Telemetry, configure_logging, request_logged
+from gateway.wiring import Process, wire
+from gateway.worker import Worker
+from schema import root
+
+log = structlog.get_logger(__name__)
+
+DATABASE_WAIT_S = 2.0  # Who asks whether we are ready asks again soon.
+REDIS_WAIT_S = 0.5
+CORS_KEPT_S = 600  # Browsers keep a preflight's answer no longer than some minutes anyway.
+UNREMARKABLE = ("/health", "/ready", "/metrics", "/console/")  # Asked all day long, by machines.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+ROOTS = Roots(root.Query, root.Mutation, root.Subscription, root.TYPES)
+JOBS_DRAIN_S = 10.0  # What is not done by then is rolled back, and done by the next process.
+
+# Opens the world for as long as the application runs.
+Opened = Callable[[Telemetry], AbstractAsyncContextManager[World]]
+
+
+def create_app(settings: Settings, *, worker: bool = True) -> Starlette:
+    """The application as it is served, on a migrated database; `worker`: whether it does background work too."""
+
+    @asynccontextmanager
+    async def opened(telemetry: Telemetry) -> AsyncIterator[World]:
+        async with running(settings) as process, AsyncExitStack() as stack:
+            if worker:
+                await stack.enter_async_context(working(process, telemetry))
+            yield process.world
+
+    return assemble(settings, ROOTS, opened)
+
+
+def from_environment() -> Starlette:
+    """What each process of a server makes for itself."""
+    settings = read_settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+async def work(settings: Settings) -> None:
+    """Do background work until told to stop."""
+    stopped = asyncio.Event()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(told, stopped.set)
+    async with running(settings) as process, working(process, Telemetry()):
+        log.info("worker.started")
+        await stopped.wait()
+    log.info("worker.stopped")
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Process]:
+    process = await wire(settings)
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.close()
+
+
+@asynccontextmanager
+async def working(process: Process, telemetry: Telemetry) -> AsyncIterator[None]:
+    """A worker beside whatever else the process does; one that dies takes the process with it, to be begun anew."""
+    worker = Worker(process.world, process.jobs, process.bus, telemetry)
+    task = asyncio.create_task(worker.run())
+    task.add_done_callback(_end_with)
+    try:
+        yield
+    finally:
+        worker.stop()
+        with suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(JOBS_DRAIN_S):
+                await task
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("worker.died", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def assemble(settings: Settings, roots: Roots, opened: Opened) -> Starlette:
+    """The application over any schema and world."""
+    telemetry = Telemetry()
+    schema = build_schema(roots, settings, telemetry)
+    gateway = Gateway(settings, schema, SignIn(settings), RequestRate(settings), telemetry)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(gateway.sign_in.close)
+            gateway.world = await stack.enter_async_context(opened(telemetry))
+            log.info("gateway.started", database="sqlite" if settings.is_sqlite else "postgresql")
+            yield
+            log.info("gateway.stopping")
+
+    middleware = [Middleware(RequestsObserved, telemetry=telemetry)]
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", "x-request-id", "accept-language"],
+                expose_headers=["x-request-id", "retry-after"],
+                max_age=CORS_KEPT_S,
+            )
+        )
+    return Starlette(
+        routes=_routes(gateway),
+        middleware=middleware,
+        lifespan=lifespan,
+        exception_handlers={Exception: _masked},
+    )
+
+
+def _routes(gateway: Gateway) -> list[BaseRoute]:
+    pages = Pages(gateway)
+    return [
+        Route("/graphql", GraphQLPages(gateway)),
+        WebSocketRoute("/graphql", LiveGraphQL(gateway)),
+        Route("/", pages.landing),
+        Route("/health", pages.health),
+        Route("/ready", pages.ready),
+        Route("/metrics", pages.metrics),
+        Route("/schema.graphql", pages.schema),
+        Route("/test-payments/{payment_id}", PayerPage(gateway).__call__, methods=["GET", "POST"]),
+        Mount("/console", console.Assets()),
+    ]
+
+
+class GraphQLPages:
+    """/graphql: GraphiQL for a browser that comes without a query, GraphQL over HTTP for all else."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._has_graphiql = gateway.settings.graphiql
+        self._graphql = GraphQLOverHttp(gateway)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        is_browser = request.method == "GET" and accepts_html(request.headers.get("accept"))
+        if self._has_graphiql and is_browser and "query" not in request.query_params:
+            await console.graphiql_page()(scope, receive, send)
+        else:
+            await self._graphql(scope, receive, send)
+
+
+class Pages:
+    """What is not GraphQL."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._sdl = gateway.schema.as_str() if gateway.settings.introspection else None
+
+    async def landing(self, _request: Request) -> Response:
+        return console.landing_page()
+
+    async def schema(self, _request: Request) -> Response:
+        return PlainTextResponse(self._sdl) if self._sdl else _not_found()
+
+    async def health(self, _request: Request) -> Response:
+        """The process is alive: it says so."""
+        return JSONResponse({"status": "alive"})
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether requests can be answered: the database is needed, Redis only makes things faster."""
+        database, cache = await asyncio.gather(self._database(), self._redis())
+        status = {"status": "ready" if database else "not ready", "database": _said(is_well=database)}
+        if cache is not None:
+            status["redis"] = _said(is_well=cache)
+        return JSONResponse(status, 200 if database else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        if not self._gateway.settings.metrics:
+            return _not_found()
+        try:
+            viewer = await self._gateway.viewer(request.headers)
+        except NotServed as refusal:
+            return JSONResponse({"errors": [refusal.error]}, refusal.status, dict(refusal.headers))
+        if viewer.has(Right.METRICS_READ):
+            return Response(self._gateway.telemetry.exposition(), media_type="text/plain; version=0.0.4")
+        status = 401 if viewer.subject is None else 403
+        sentence = f"Metrics are for tokens with the scope {Right.METRICS_READ.value}."
+        return PlainTextResponse(sentence, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+
+    async def _database(self) -> bool:
+        assert self._gateway.world
+        try:
+            async with asyncio.timeout(DATABASE_WAIT_S):
+                await self._gateway.world.reads.log.end()
+        except (SQLAlchemyError, OSError) as error:  # A timeout is an OSError.
+            log.warning("ready.database_unavailable", error=type(error).__name__)
+            return False
+        return True
+
+    async def _redis(self) -> bool | None:
+        """None where there is none."""
+        if not self._gateway.settings.redis_url:
+            return None
+        client = redis.asyncio.Redis.from_url(self._gateway.settings.redis_url)
+        try:
+            async with asyncio.timeout(REDIS_WAIT_S):
+                await client.ping()
+        except (RedisError, OSError):
+            return False
+        finally:
+            await client.aclose()
+        return True
+
+
+class RequestsObserved:
+    """Gives every request its id, counts it, and logs it without saying whose it is."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get("x-request-id"))
+        scope.setdefault("state", {})["request_id"] = request_id
+        with request_logged(request_id):
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, send)
+            else:
+                await self._observed(scope, receive, send, request_id)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        watch = Stopwatch()
+        status = 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        with self._telemetry.in_flight.track_inprogress():
+            try:
+                await self._app(scope, receive, sent)
+            finally:
+                self._telemetry.requests.labels(_method(scope), status).inc()
+                level = logging.DEBUG if scope["path"].startswith(UNREMARKABLE) and status < 400 else logging.INFO
+                # The path alone: a query is in the body, or after the question mark, with what people wrote into it.
+                line = {"method": _method(scope), "path": scope["path"], "status": status}
+                log.log(level, "request", **line, seconds=round(watch.seconds, 4))
+
+
+def _method(scope: Scope) -> str:
+    """Labels are kept for ever, and methods are the caller's own words."""
+    method: str = scope["method"]
+    return method if method in {"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"} else "other"
+
+
+def _request_id(given: str | None) -> str:
+    return given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+async def _masked(_request: Request, _error: Exception) -> Response:
+    """What goes wrong outside an operation: the server logs it, under the request's id."""
+    message = "Something went wrong on our side. It is logged under this request's id."
+    return JSONResponse({"errors": [{"message": message, "extensions": {"code": INTERNAL}}]}, 500)
+
+
+def _said(*, is_well: bool) -> str:
+    return "ok" if is_well else "unavailable"
+
+
+def _not_found() -> Response:
+    return PlainTextResponse("There is nothing here.", 404)

@@ -1,0 +1,114 @@
+"""The buyers' side of the past: they order, pay, think again; and customer care, which cancels what cannot be had."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.access import EVERY_ORDER, Role, Viewer
+from domain.errors import PaymentDeclined
+from domain.orders.canceling import CUSTOMERS_PLACES, cancel_order, cancelable
+from domain.orders.model import CancelOrder, CancelReason, OrderLine, PlaceOrder
+from domain.orders.placing import Placed, Request, Result, place_orders
+from domain.orders.service import settle_action
+from domain.payments.model import PaymentStatus
+from domain.world import UnitOfWork
+from gateway.demo.agenda import Story
+from persistence.demo.demand import Sale, staff
+from persistence.demo.files import Chance
+
+# How often they do it.
+TRIES_ANOTHER_CARD = 0.7
+TAKES_THE_STEP = 0.6  # The rest close the payment page, and the order cancels itself.
+THINKS_AGAIN = 0.05
+CANCELS_ONE_LINE = 0.3  # Of those who think again and bought several things.
+
+
+class Buyers:
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    async def buy(self, sale: Sale) -> Story:
+        """From the checkout to the last chance to think again."""
+        chance = Chance(self._seed, "buyer", sale.command.idempotency_key)
+        work = yield sale.at
+        command = sale.command
+        result = await _place(work, command, sale.viewer)
+        if _is_declined(result) and chance.happens(TRIES_ANOTHER_CARD):
+            work = yield sale.at + timedelta(seconds=chance.between(50, 300))
+            command = _with_another_card(command)
+            result = await _place(work, command, sale.viewer)
+        if not isinstance(result, Placed):
+            return
+        if command.payments[0].token == "action-required":
+            if not chance.happens(TAKES_THE_STEP):
+                return
+            work = yield work.clock.now() + timedelta(seconds=chance.between(30, 600))
+            await _take_the_step(work, result.order_id)
+        if chance.happens(THINKS_AGAIN):
+            work = yield sale.at + timedelta(minutes=chance.between(12, 300))
+            canceler = sale.viewer if sale.viewer.customer_id else staff(Role.AGENT)
+            await self._cancel(work, result.order_id, CancelReason.CUSTOMER, canceler, _regretted(chance))
+
+    async def be_told(self, order_id: str, at: datetime) -> Story:
+        """Customer care writes to whoever waits for what cannot be had, and cancels it a day or two later."""
+        chance = Chance(self._seed, "care", order_id)
+        work = yield at + timedelta(minutes=chance.between(1_000, 2_900))
+        await self._cancel(work, order_id, CancelReason.OUT_OF_STOCK, staff(Role.AGENT), _backordered)
+
+    async def _cancel(
+        self,
+        work: UnitOfWork,
+        order_id: str,
+        reason: CancelReason,
+        viewer: Viewer,
+        chosen: Callable[[Sequence[OrderLine]], tuple[tuple[str, int], ...]],
+    ) -> None:
+        lines = (await work.orders.lines_by_order([order_id]))[order_id]
+        if not (units := chosen(lines)):
+            return
+        command = CancelOrder(
+            order_id=order_id, reason=reason, lines=units, idempotency_key=f"cancel-{order_id}-{reason.value}"
+        )
+        await cancel_order(work, command, viewer, EVERY_ORDER)
+
+
+async def _place(work: UnitOfWork, command: PlaceOrder, viewer: Viewer) -> Result:
+    (result,) = await place_orders(work, [Request(command, viewer)])
+    return result
+
+
+def _is_declined(result: Result) -> bool:
+    return not isinstance(result, Placed) and isinstance(getattr(result, "problems", [None])[0], PaymentDeclined)
+
+
+def _with_another_card(command: PlaceOrder) -> PlaceOrder:
+    return replace(
+        command,
+        idempotency_key=f"{command.idempotency_key}-again",
+        payments=tuple(replace(payment, token="ok") for payment in command.payments),
+    )
+
+
+async def _take_the_step(work: UnitOfWork, order_id: str) -> None:
+    payments = (await work.payments.by_order([order_id]))[order_id]
+    for payment in payments:
+        if payment.status is PaymentStatus.ACTION_REQUIRED:
+            await settle_action(
+                work, payment.id, order_id=order_id, reference=f"test-{payment.id}", approved=True
+            )
+
+
+def _regretted(chance: Chance) -> Callable[[Sequence[OrderLine]], tuple[tuple[str, int], ...]]:
+    """All of an order, or one of its lines; nothing once somebody works on it."""
+
+    def chosen(lines: Sequence[OrderLine]) -> tuple[tuple[str, int], ...]:
+        if any(cancelable(line.quantities, CUSTOMERS_PLACES) < line.quantity for line in lines):
+            return ()
+        one_line = len(lines) > 1 and chance.happens(CANCELS_ONE_LINE)
+        return tuple((line.id, line.quantity) for line in ([chance.one_of(lines)] if one_line else lines))
+
+    return chosen
+
+
+def _backordered(lines: Sequence[OrderLine]) -> tuple[tuple[str, int], ...]:
+    return tuple((line.id, line.quantities.backordered) for line in lines if line.quantities.backordered)

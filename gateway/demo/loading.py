@@ -1,0 +1,173 @@
+"""Loading the demo: the retailer as its files describe it, then some weeks of trade."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.access import SYSTEM
+from domain.catalog.model import PRODUCTS_PER_IMPORT_MAX
+from domain.catalog.service import import_products, save_categories, save_channel
+from domain.clock import SetClock
+from domain.inventory.model import (
+    STOCK_CHANGES_MAX,
+    AdjustableCounter,
+    AdjustmentReason,
+    AdjustStock,
+    StockChange,
+)
+from domain.inventory.service import adjust_stock, save_stock_location
+from domain.promising.service import save_shipping_method
+from domain.world import Reads, UnitOfWork
+from gateway.demo.past import Past
+from gateway.settings import Settings
+from gateway.wiring import FACTS, MADE_BY_DEMO, Process, wire
+from persistence.database import Database
+from persistence.demo.demand import midnight
+from persistence.demo.retailer import Retailer, retailer
+from persistence.demo.stock import StockCount
+
+T = TypeVar("T")
+
+# What is being done, and how much of it is: 0 to 1.
+Progress = Callable[[str, float], None]
+
+# Whom the tokens that a local server prints are for: a customer with orders, and the store that has most of the work.
+CUSTOMER = "cus_demo_001"
+LOCATION = "milano-torino"
+
+SEED = 7
+DAYS = 28
+_LOADING = "loading"
+
+
+class HoldsOtherData(Exception):  # noqa: N818
+    """The database is in use for something else than the demo; the text says what to do."""
+
+
+def _silent(_what: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+async def load_demo(
+    settings: Settings,
+    *,
+    progress: Progress = _silent,
+    today: date | None = None,
+    days: int = DAYS,
+    orders_per_day: int | None = None,
+    seed: int = SEED,
+) -> bool:
+    """Load the demo into a migrated, empty database; False where it is there already.
+
+    today: the past ends as it begins, at midnight in Rome. The same day, days, orders and seed give the same orders.
+    Raises HoldsOtherData.
+    """
+    today = today or datetime.now(UTC).date()
+    past = [today - timedelta(days=days - n) for n in range(days)]
+    clock = SetClock(midnight(today) - timedelta(days=days + 1))
+    # One process writes, and nobody listens; the database takes test payments by the time it is served.
+    alone = settings.model_copy(update={"redis_url": None, "test_payments": True})
+    process = await wire(alone, clock=clock, randomness=Random(f"demo/{seed}/{today}").randbytes)  # noqa: S311
+    try:
+        if not await _begin(process):
+            return False
+        shop = retailer(today, seed)
+        await _load_retailer(process, shop, progress)
+        await Past(process, clock, shop, seed=seed, orders_per_day=orders_per_day).make(past, progress)
+        await _mark(process.world.database, f"{today} {seed}")
+    finally:
+        await process.close()
+    return True
+
+
+# ── Once, and into nothing else ──
+
+
+async def _begin(process: Process) -> bool:
+    """Mark the database as being loaded; False where it was loaded before. Raises HoldsOtherData."""
+    database = process.world.database
+    insert = sqlite.insert if database.is_sqlite else postgresql.insert
+    row = {"name": MADE_BY_DEMO, "value": _LOADING}
+    if await database.run(insert(FACTS).values(row).on_conflict_do_nothing()) == 0:
+        (found,) = await database.fetch(select(FACTS.c.value).where(FACTS.c.name == MADE_BY_DEMO))
+        if found.value == _LOADING:
+            raise HoldsOtherData(
+                "A loading of the demo was cut short here, or is under way. Load it into an empty database: remove the "
+                "file, or create another one."
+            )
+        return False
+    if await _is_in_use(process.world.reads):
+        await database.run(delete(FACTS).where(FACTS.c.name == MADE_BY_DEMO))
+        raise HoldsOtherData(
+            "This database holds other data. The demo is loaded into an empty one: point ORDERLOOM_DATABASE_URL, or "
+            "ORDERLOOM_DATA_DIR, elsewhere."
+        )
+    return True
+
+
+async def _is_in_use(reads: Reads) -> bool:
+    return bool(
+        await reads.log.end()
+        or await reads.catalog.channels()
+        or await reads.catalog.categories()
+        or await reads.promising.shipping_methods()
+    )
+
+
+async def _mark(database: Database, value: str) -> None:
+    await database.run(update(FACTS).where(FACTS.c.name == MADE_BY_DEMO).values(value=value))
+
+
+# ── The retailer ──
+
+
+async def _load_retailer(process: Process, shop: Retailer, progress: Progress) -> None:
+    progress("The retailer", 0)
+    async with process.world.work() as work:
+        for channel in shop.channels:
+            await save_channel(work, channel)
+        await save_categories(work, shop.categories)
+        for products in _chunks(shop.products, PRODUCTS_PER_IMPORT_MAX):
+            await import_products(work, products, SYSTEM)
+        for location in shop.locations:
+            await save_stock_location(work, location, SYSTEM)
+        for method in shop.shipping_methods:
+            await save_shipping_method(work, method)
+        await work.customers.add(shop.customers, {})
+    progress("The retailer", 0.5)
+    async with process.world.work() as work:
+        await _count_stock(work, shop.stock)
+        await work.inventory.save_supply(shop.supply)
+    progress("The retailer", 1)
+
+
+async def _count_stock(work: UnitOfWork, counts: Sequence[StockCount]) -> None:
+    """The first count of every shelf, and what each store keeps back."""
+    for number, some in enumerate(_chunks(counts, STOCK_CHANGES_MAX // 2), start=1):
+        changes = tuple(change for count in some for change in _changes(count))
+        await adjust_stock(work, AdjustStock(idempotency_key=f"demo-count-{number:04d}", changes=changes), SYSTEM)
+    await work.inventory.set_bins({(count.sku, count.location): count.bin for count in counts})
+
+
+def _changes(count: StockCount) -> Iterator[StockChange]:
+    counters = [(AdjustableCounter.ON_HAND, count.on_hand)]
+    if count.safety_stock:
+        counters.append((AdjustableCounter.SAFETY_STOCK, count.safety_stock))
+    for counter, units in counters:
+        yield StockChange(
+            sku=count.sku,
+            location=count.location,
+            counter=counter,
+            reason=AdjustmentReason.COUNT,
+            set_to=units,
+            reference="Opening count",
+        )
+
+
+def _chunks(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(things), size):
+        yield things[start : start + size]

@@ -1,0 +1,63 @@
+"""Some weeks of trade, made by the services themselves: buyers, locations and carriers, each with a story of their own."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+
+from domain.clock import SetClock
+from domain.events import EventKind
+from gateway.demo.agenda import WAVE, Agenda
+from gateway.demo.buyers import Buyers
+from gateway.demo.carriers import Carriers
+from gateway.demo.locations import Locations
+from gateway.wiring import Process
+from gateway.worker import Worker
+from persistence.demo.demand import Demand, midnight
+from persistence.demo.retailer import Retailer
+
+_EVENTS_READ_MAX = 1_000  # A wave opens a few dozen pieces of work.
+
+
+class Past:
+    def __init__(
+        self, process: Process, clock: SetClock, shop: Retailer, *, seed: int, orders_per_day: int | None
+    ) -> None:
+        self._world = process.world
+        self._clock = clock
+        self._worker = Worker(process.world, process.jobs, process.bus)
+        self._demand = Demand(shop, seed, orders_per_day)
+        self._agenda = Agenda(clock)
+        self._buyers = Buyers(seed)
+        self._carriers = Carriers(shop, seed)
+        self._locations = Locations(self._agenda, self._buyers, self._carriers, shop, seed)
+        self._read_up_to = 0
+
+    async def make(self, days: Sequence[date], progress: Callable[[str, float], None]) -> None:
+        """Live through some days; what is not done by the end of the last one stays undone."""
+        self._read_up_to = await self._world.reads.log.end()
+        await self._agenda.begin(self._carriers.tell(self._clock.now()))
+        for number, day in enumerate(days):
+            progress("Weeks of orders", number / len(days))
+            for sale in self._demand.of_day(day):
+                await self._agenda.begin(self._buyers.buy(sale))
+            await self._live_until(midnight(day + timedelta(days=1)))
+        progress("Weeks of orders", 1)
+        await self._agenda.close()
+
+    async def _live_until(self, end: datetime) -> None:
+        while (next_at := self._agenda.next_at) is not None and next_at < end:
+            wave_ends = min(next_at + WAVE, end)
+            async with self._world.work() as work:
+                await self._agenda.go_on(work, wave_ends)
+            self._clock.set(wave_ends)
+            await self._worker.run_until_idle()
+            await self._hand_out_work()
+
+    async def _hand_out_work(self) -> None:
+        """Locations hear of their work as any system would: from the event feed."""
+        log = self._world.reads.log
+        opened = await log.after(
+            self._read_up_to, _EVENTS_READ_MAX, kinds=[EventKind.FULFILLMENT_ORDER_OPENED.value]
+        )
+        if opened:
+            self._read_up_to = opened[-1].position
+            await self._locations.hear_of([event.subject for event in opened], self._world.reads)

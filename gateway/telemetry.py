@@ -1,0 +1,138 @@
+"""What the process says about itself, and never of a person: logs with the request's id, figures for Prometheus."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway.settings import LogFormat, Settings
+
+# Operation names are the clients' own words: this many are told apart, the rest are counted together.
+OPERATION_NAMES_MAX = 200
+OPERATION_NAME_LENGTH_MAX = 64
+# Where several processes serve, each writes its figures here and any of them answers for all.
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+# From a cached answer to the longest a caller waits.
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+# Should one of these ever be bound to a log line by mistake, it is not written.
+UNSPOKEN = frozenset({"authorization", "token", "access_token", "secret", "password", "email", "phone", "address"})
+
+
+class Telemetry:
+    """The figures of one application."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._names: set[str] = set()
+        self.requests = Counter(
+            "orderloom_http_requests", "HTTP requests answered.", ["method", "status"], registry=self._registry
+        )
+        self.operations = Counter(
+            "orderloom_operations", "GraphQL operations.", ["type", "name", "outcome"], registry=self._registry
+        )
+        self.operation_seconds = Histogram(
+            "orderloom_operation_seconds",
+            "How long queries and mutations took.",
+            ["type"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.jobs = Counter("orderloom_jobs", "Jobs done.", ["kind", "outcome"], registry=self._registry)
+        self.in_flight = self._gauge("orderloom_requests_in_flight", "HTTP requests being answered.")
+        self.sockets = self._gauge("orderloom_sockets", "Open WebSocket connections.")
+        self.subscriptions = self._gauge("orderloom_subscriptions", "Live subscriptions.")
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(name, what, registry=self._registry, multiprocess_mode="livesum")
+
+    def operation(self, kind: str, name: str | None, outcome: str, seconds: float | None = None) -> None:
+        """outcome: ok, refused (the caller can act on it) or fault (we can). seconds: None for a subscription."""
+        self.operations.labels(kind, self._bounded(name), outcome).inc()
+        if seconds is not None:
+            self.operation_seconds.labels(kind).observe(seconds)
+
+    def job(self, kind: str, outcome: str) -> None:
+        self.jobs.labels(kind, outcome).inc()
+
+    def exposition(self) -> bytes:
+        """All figures, in Prometheus's text format."""
+        if SHARED_METRICS not in os.environ:
+            return generate_latest(self._registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)
+
+    def _bounded(self, name: str | None) -> str:
+        if name is None:
+            return "anonymous"
+        name = name[:OPERATION_NAME_LENGTH_MAX]
+        if name not in self._names and len(self._names) >= OPERATION_NAMES_MAX:
+            return "other"
+        self._names.add(name)
+        return name
+
+
+@contextmanager
+def request_logged(request_id: str) -> Iterator[None]:
+    """Every line logged meanwhile carries the request's id."""
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        yield
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return perf_counter() - self._began
+
+
+def configure_logging(settings: Settings) -> None:
+    """Everything that is logged, by us and by libraries, goes to standard error in one format."""
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper("iso", utc=True),
+        _unspoken,
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    # Tracebacks are written without the values of variables: those may be a person's.
+    if settings.log_format is LogFormat.JSON:
+        rendered: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        plain = structlog.dev.plain_traceback
+        rendered = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.value.upper())
+    # Uvicorn tells each socket's address, which is a person's; what it tells beside that, we tell ourselves.
+    for chatty in ("uvicorn", "httpx2", "httpcore2", "aiosqlite", "asyncio", "sqlalchemy", "alembic", "strawberry"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _unspoken(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in UNSPOKEN.intersection(line):
+        del line[key]
+    return line

@@ -1,0 +1,1 @@
+"""How questions are answered: input to command, id to loader, refusal to user error. Never touches SQL."""

@@ -1,0 +1,1 @@
+"""What clients see: types, inputs, payloads and the three roots. Decides nothing."""
