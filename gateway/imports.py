@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import typer
 from babel import Locale
@@ -61,7 +61,7 @@ async def import_orders(
     left out; None is beside the input.
     """
     terms = Terms(channel=channel, create_products=create_products, stock=StockFor(stock))
-    process = await wire(settings)
+    process = await wire(settings, is_alone=True)
     try:
         with ExitStack() as opened:
             lines = opened.enter_context(_opened(file))
@@ -86,21 +86,19 @@ async def import_orders(
 class _Lines:
     """The rows of a CSV file after its header, each with its line's number. Raises Stopped where it cannot be read."""
 
-    def __init__(self, file: Path, raw: IO[bytes]) -> None:
+    def __init__(self, file: Path, raw: io.BufferedReader) -> None:
         self._file = file
         self._raw = raw
-        unpacked = gzip.open(raw) if raw.peek(2)[:2] == _GZIP else raw  # type: ignore[attr-defined]
         # What is no UTF-8 is refused line by line, and goes to the rejects as it came.
-        self._reader = csv.reader(
-            io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[arg-type]
-        )
+        text = io.TextIOWrapper(_unpacked(raw), encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self._reader = csv.reader(text)
         self.size = file.stat().st_size
         self.header = self._header()
 
     @property
     def position(self) -> int:
-        """Bytes read of `size`."""
-        return self._raw.tell()
+        """Bytes read of `size`; a pipe does not tell."""
+        return self._raw.tell() if self._raw.seekable() else 0
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | None]]:
         """Numbers and cells; None for cells that cannot be told apart."""
@@ -135,6 +133,10 @@ class _Lines:
             raise Stopped(
                 f"{self._file} is damaged after line {self._reader.line_num}. Mend it and import it again."
             ) from error
+
+
+def _unpacked(raw: io.BufferedReader) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.GzipFile(fileobj=raw) if raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP else raw
 
 
 @contextmanager
@@ -280,10 +282,10 @@ def _one_more(tries: int) -> int:
 def _said(importing: _Import, took_s: float, rejects: Path) -> str:
     account, read = importing.account, importing.read
     orders = account.placed + account.there
+    lines = f"{account.ordered:,} ordered, {account.canceled:,} canceled, {importing.rejected:,} rejected"
     return "\n".join(
         [
-            f"{read:,} lines read: {account.ordered:,} ordered, {account.canceled:,} canceled, "
-            f"{importing.rejected:,} rejected (see {rejects}).",
+            f"{read:,} lines read: {lines} (see {rejects}).",
             f"{orders:,} orders, of which {account.placed:,} are new; {account.units_canceled:,} units canceled.",
             f"{took_s:.1f} s: {orders / took_s:,.0f} orders/s, {read / took_s:,.0f} lines/s.",
         ]

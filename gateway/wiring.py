@@ -62,13 +62,15 @@ async def wire(
     *,
     clock: Clock | None = None,
     randomness: Callable[[int], bytes] = secrets.token_bytes,
+    is_alone: bool = False,
 ) -> Process:
     """Everything put together on a migrated database.
 
+    is_alone: for one long piece of work, beside which the process does nothing.
     Raises WrongSecret where the database was sealed with another secret.
     """
     clock = clock or SystemClock()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, is_alone=is_alone)
     vault = Vault(settings.secret)
     facts = await _facts(database, vault)
     if facts.get(SECRET_FINGERPRINT, vault.fingerprint) != vault.fingerprint:

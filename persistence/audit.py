@@ -4,15 +4,15 @@ The checks are statements that both databases answer without our holding more th
 are pure functions of the domain, are reckoned here, over pages of orders. All of them see one moment of the database.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
-    Integer,
     Row,
     Select,
     and_,
@@ -96,8 +96,14 @@ class Verdict:
 async def audit(database: Database) -> AsyncIterator[Verdict]:
     """Every check in turn, all of them over the database as it is at the first."""
     async with _one_moment(database) as statements:
-        for check in CHECKS:
-            yield await check(statements)
+        async for verdict in verdicts(statements):
+            yield verdict
+
+
+async def verdicts(statements: Statements) -> AsyncIterator[Verdict]:
+    """Every check in turn, over what the statements see."""
+    for check in CHECKS:
+        yield await check(statements)
 
 
 @asynccontextmanager
@@ -110,7 +116,7 @@ async def _one_moment(database: Database) -> AsyncIterator[Statements]:
         yield Transaction(connection)
 
 
-Check = Callable[[Statements], Any]
+Check = Callable[[Statements], Awaitable[Verdict]]
 
 
 # ── Checks that are one statement ──
@@ -175,7 +181,7 @@ def _is_kept(found: Any, how: str, expected: Any) -> bool:
 
 def _total(column: ColumnElement[Any]) -> ColumnElement[int]:
     """A sum as a whole number: PostgreSQL makes a decimal of it."""
-    return cast(func.coalesce(func.sum(column), 0), MOVEMENTS.c.number.type)
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
 def _or_none(column: ColumnElement[Any]) -> ColumnElement[int]:
@@ -221,7 +227,7 @@ def _work_is_promised() -> Check:
         select(
             ALLOCATIONS.c.line_id,
             ALLOCATIONS.c.location_code,
-            func.min(ALLOCATIONS.c.quantity / ALLOCATIONS.c.per_unit).label("units"),
+            func.min(ALLOCATIONS.c.quantity // ALLOCATIONS.c.per_unit).label("units"),
         )
         .group_by(ALLOCATIONS.c.line_id, ALLOCATIONS.c.location_code)
         .subquery("promised")
@@ -230,7 +236,7 @@ def _work_is_promised() -> Check:
     return _check(
         "open work is allocated where it is done",
         [asked.c.line_id, asked.c.location_code],
-        {"asked for": (asked.c.units, "at most ", cast(_or_none(promised.c.units), Integer))},
+        {"asked for": (asked.c.units, "at most ", _or_none(promised.c.units))},
         of=asked.outerjoin(promised, same),
         where=~_work_is_late(asked.c.order_id),
     )
@@ -263,10 +269,10 @@ _STATUS_COLUMNS = [
 
 async def _statuses_of(statements: Statements, orders: Rows) -> list[list[Break]]:
     ids = [order.id for order in orders]
-    lines: dict[str, list[OrderLine]] = {id: [] for id in ids}
+    lines: dict[str, list[OrderLine]] = {each: [] for each in ids}
     for row in await statements.fetch(select(*LINES.columns).where(among(LINES.c.order_id, ids))):
         lines[row.order_id].append(_line(row))
-    payments: dict[str, list[Payment]] = {id: [] for id in ids}
+    payments: dict[str, list[Payment]] = {each: [] for each in ids}
     for row in await statements.fetch(select(*PAYMENTS.columns).where(among(PAYMENTS.c.order_id, ids))):
         payments[row.order_id].append(_payment(row))
     held = {
@@ -410,7 +416,7 @@ def _lines_are_allocated() -> Check:
         select(
             ALLOCATIONS.c.line_id,
             ALLOCATIONS.c.sku,
-            _total(ALLOCATIONS.c.quantity / ALLOCATIONS.c.per_unit).label("units"),
+            _total(ALLOCATIONS.c.quantity // ALLOCATIONS.c.per_unit).label("units"),
             _total(ALLOCATIONS.c.quantity % ALLOCATIONS.c.per_unit).label("rest"),
         )
         .group_by(ALLOCATIONS.c.line_id, ALLOCATIONS.c.sku)

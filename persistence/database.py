@@ -2,16 +2,20 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Mapping, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+T = TypeVar("T")
 
 Rows = Sequence[Row[Any]]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -63,14 +67,16 @@ class Database:
     """One database: `fetch` reads on any free connection, `transaction` writes on one.
 
     SQLite has one writer at a time: its transactions wait for each other here rather than fail there.
+    is_alone: nothing else goes on in this process, so that it may stand still while SQLite works.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_alone: bool = False) -> None:
         parsed = async_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self.writer = _sqlite_engine(parsed, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
-            self.reader = _sqlite_engine(parsed, pool_size=SQLITE_READERS, begin="BEGIN", query_only=True)
+            connect = _in_this_thread(parsed) if is_alone else None
+            self.writer = _sqlite_engine(parsed, connect, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
+            self.reader = _sqlite_engine(parsed, connect, pool_size=SQLITE_READERS, begin="BEGIN", query_only=True)
         else:
             self.writer = create_async_engine(
                 parsed,
@@ -102,9 +108,26 @@ class Database:
             await self.reader.dispose()
 
 
-def _sqlite_engine(url: URL, *, pool_size: int, begin: str, query_only: bool) -> AsyncEngine:
+class _InThisThread(aiosqlite.Connection):
+    """Runs each statement where it is asked for: handing it to a thread and back takes longer than most statements."""
+
+    async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:  # type: ignore[override]
+        return fn(*args, **kwargs)
+
+
+def _in_this_thread(url: URL) -> Callable[[], _InThisThread]:
+    def connector() -> sqlite3.Connection:
+        return sqlite3.connect(url.database or "", check_same_thread=False)
+
+    return lambda: _InThisThread(connector, iter_chunk_size=1)
+
+
+def _sqlite_engine(
+    url: URL, connect: Callable[[], _InThisThread] | None, *, pool_size: int, begin: str, query_only: bool
+) -> AsyncEngine:
+    own: dict[str, Any] = {"async_creator": connect} if connect else {}
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True, **own
     )
 
     @event.listens_for(engine.sync_engine, "connect")

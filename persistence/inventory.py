@@ -1,10 +1,8 @@
 """Locations, levels, the ledger and supply, as they are kept."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, time
-from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -26,7 +24,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.calendar import OpeningHours, Weekday
 from domain.catalog.rules import can_be_kept
-from domain.errors import Refused, invalid
 from domain.inventory.model import (
     InboundSupply,
     InboundSupplyKind,
@@ -44,10 +41,10 @@ from domain.inventory.model import (
     StockMovementReason,
 )
 from domain.money import Money
-from domain.paging import Edge, Page, Slice
+from domain.paging import Page, Slice
 from persistence.customers import address_of
 from persistence.database import Statements
-from persistence.paging import cursor_of, key_of, slice_of
+from persistence.paging import ListOfEach, slice_of
 from persistence.sql import among, given
 from persistence.tables.columns import UtcDateTime, table_of
 from persistence.tables.inventory import InboundSupplyRow, StockLevelRow, StockLocationRow, StockMovementRow
@@ -128,7 +125,7 @@ class SqlInventory:
         statement = select(LEVELS).where(among(LEVELS.c.location_code, codes))
         if skus is not None:
             statement = statement.where(among(LEVELS.c.sku, skus))
-        lists = _ListOfEach(self._statements, statement, (LEVELS.c.location_code,), LEVELS.c.sku)
+        lists = ListOfEach(self._statements, statement, (LEVELS.c.location_code,), (LEVELS.c.sku,))
         slices = await lists.pages([(code,) for code in codes], page, value=_level)
         return {code: slices[(code,)] for code in codes}
 
@@ -204,13 +201,8 @@ class SqlInventory:
         statement = select(MOVEMENTS).join(
             wanted, and_(wanted.c.sku == MOVEMENTS.c.sku, wanted.c.location_code == MOVEMENTS.c.location_code)
         )
-        lists = _ListOfEach(
-            self._statements,
-            statement,
-            (MOVEMENTS.c.sku, MOVEMENTS.c.location_code),
-            MOVEMENTS.c.number,
-            descending=True,
-        )
+        owner = (MOVEMENTS.c.sku, MOVEMENTS.c.location_code)
+        lists = ListOfEach(self._statements, statement, owner, (MOVEMENTS.c.number,), descending=True)
         return await lists.pages(keys, page, value=_movement)
 
     async def movements_by_number(self, numbers: Sequence[int]) -> Mapping[int, StockMovement]:
@@ -244,68 +236,6 @@ class SqlInventory:
         await self._statements.run(
             statement.on_conflict_do_update(index_elements=["id"], set_=changed), [_supply_row(each) for each in supply]
         )
-
-
-class _ListOfEach:
-    """A list for each of many parents, whose pages and lengths come in one statement however many parents there are.
-
-    owner: the columns that name the parent. key: what each list is ordered by, unique in it.
-    """
-
-    def __init__(
-        self,
-        statements: Statements,
-        statement: Select[*tuple[Any, ...]],
-        owner: tuple[Column[Any], ...],
-        key: Column[Any],
-        *,
-        descending: bool = False,
-    ) -> None:
-        self._statements = statements
-        self._statement = statement
-        self._owner = owner
-        self._key = key
-        self._descending = descending
-        self._lengths: asyncio.Task[dict[tuple[Any, ...], int]] | None = None
-
-    async def pages(
-        self, parents: Sequence[tuple[str, ...]], page: Page, *, value: Callable[[Row[Any]], T]
-    ) -> dict[Any, Slice[T]]:
-        """The same page of each parent's list, forward. Raises Refused at "after" for a cursor of another list."""
-        rows: dict[tuple[str, ...], list[Row[Any]]] = {parent: [] for parent in parents}
-        for row in await self._statements.fetch(self._first_of_each(page)):
-            rows[tuple(getattr(row, column.name) for column in self._owner)].append(row)
-        return {
-            parent: Slice(
-                [Edge(cursor_of((getattr(row, self._key.name),)), value(row)) for row in found[: page.size]],
-                has_next=len(found) > page.size,
-                has_previous=page.after is not None,
-                count=partial(self._length, parent),
-            )
-            for parent, found in rows.items()
-        }
-
-    def _first_of_each(self, page: Page) -> Select[*tuple[Any, ...]]:
-        """One row more than the page, of each list."""
-        statement = self._statement
-        if page.after is not None:
-            begins = key_of(page.after, [self._key.type.python_type])
-            if begins is None:
-                raise Refused(invalid("This cursor is not of this list. Pass one that the list gave.", "after"))
-            statement = statement.where(self._key < begins[0] if self._descending else self._key > begins[0])
-        order = self._key.desc() if self._descending else self._key.asc()
-        place = func.row_number().over(partition_by=self._owner, order_by=order).label("place")
-        placed = statement.add_columns(place).subquery()
-        return select(placed).where(placed.c.place <= page.size + 1).order_by(placed.c.place)
-
-    async def _length(self, parent: tuple[str, ...]) -> int:
-        if self._lengths is None:
-            self._lengths = asyncio.ensure_future(self._count())
-        return (await self._lengths).get(parent, 0)
-
-    async def _count(self) -> dict[tuple[Any, ...], int]:
-        counted = self._statement.with_only_columns(*self._owner, func.count()).group_by(*self._owner)
-        return {tuple(row[:-1]): row[-1] for row in await self._statements.fetch(counted)}
 
 
 # ── Rows to values and back ──

@@ -50,7 +50,7 @@ from domain.paging import Page, Slice
 from domain.payments.model import PaymentStatus
 from persistence.customers import address_of
 from persistence.database import Statements
-from persistence.paging import slice_of
+from persistence.paging import ListOfEach, slice_of
 from persistence.payments import SqlPayments
 from persistence.sealing import Vault
 from persistence.sql import among, given
@@ -116,6 +116,13 @@ class SqlOrders:
         keys = [ORDERS.c.placed_at, ORDERS.c.id]
         newest_first = sort is OrderSort.NEWEST
         return await slice_of(self._statements, statement, keys, page, value=_order, descending=newest_first)
+
+    async def by_customer(self, customer_ids: Sequence[str], page: Page) -> Mapping[str, Slice[Order]]:
+        statement = select(*_PLAIN).where(among(ORDERS.c.customer_id, customer_ids))
+        keys = (ORDERS.c.placed_at, ORDERS.c.id)
+        lists = ListOfEach(self._statements, statement, (ORDERS.c.customer_id,), keys, descending=True)
+        slices = await lists.pages([(each,) for each in customer_ids], page, value=_order)
+        return {each: slices[(each,)] for each in customer_ids}
 
     async def matching(self, ids: Sequence[str], filter: OrderFilter, seen: OrdersSeen) -> frozenset[str]:
         statement = select(ORDERS.c.id).where(among(ORDERS.c.id, ids), visible(seen), *self._passing(filter))

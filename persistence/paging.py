@@ -1,14 +1,16 @@
 """Keyset pages: a page begins where the last one ended, so the thousandth costs what the first did."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Row, Select, bindparam, func, select, tuple_
 from sqlalchemy.types import TypeEngine
 
 from domain.errors import Refused, invalid
@@ -56,6 +58,63 @@ async def slice_of(
         has_previous=page.after is not None or (is_more and page.backward),
         count=count,
     )
+
+
+class ListOfEach:
+    """A list for each of many parents, whose pages and lengths come in one statement however many parents there are.
+
+    owner: the columns that name the parent. keys: what each list is ordered by, as in `slice_of`.
+    """
+
+    def __init__(
+        self,
+        statements: Statements,
+        statement: Select[*tuple[Any, ...]],
+        owner: tuple[Column[Any], ...],
+        keys: tuple[Column[Any], ...],
+        *,
+        descending: bool = False,
+    ) -> None:
+        self._statements = statements
+        self._statement = statement
+        self._owner = owner
+        self._keys = _Keys(keys, descending)
+        self._lengths: asyncio.Task[dict[tuple[Any, ...], int]] | None = None
+
+    async def pages(
+        self, parents: Sequence[tuple[str, ...]], page: Page, *, value: Callable[[Row[Any]], T]
+    ) -> dict[Any, Slice[T]]:
+        """The same page of each parent's list, forward. Raises Refused at "after" for a cursor of another list."""
+        rows: dict[tuple[str, ...], list[Row[Any]]] = {parent: [] for parent in parents}
+        for row in await self._statements.fetch(self._first_of_each(page)):
+            rows[tuple(getattr(row, column.name) for column in self._owner)].append(row)
+        return {
+            parent: Slice(
+                [Edge(self._keys.cursor(row), value(row)) for row in found[: page.size]],
+                has_next=len(found) > page.size,
+                has_previous=page.after is not None,
+                count=partial(self._length, parent),
+            )
+            for parent, found in rows.items()
+        }
+
+    def _first_of_each(self, page: Page) -> Select[*tuple[Any, ...]]:
+        """One row more than the page, of each list."""
+        part = self._keys.between(self._statement, page)
+        order = self._keys.order(is_downward=self._keys.descending)
+        place = func.row_number().over(partition_by=self._owner, order_by=order).label("place")
+        placed = part.add_columns(place).subquery()
+        keys = [placed.c[column.name].label(f"key_{i}") for i, column in enumerate(self._keys.columns)]
+        return select(placed, *keys).where(placed.c.place <= page.size + 1).order_by(placed.c.place)
+
+    async def _length(self, parent: tuple[str, ...]) -> int:
+        if self._lengths is None:
+            self._lengths = asyncio.ensure_future(self._count())
+        return (await self._lengths).get(parent, 0)
+
+    async def _count(self) -> dict[tuple[Any, ...], int]:
+        counted = self._statement.with_only_columns(*self._owner, func.count()).group_by(*self._owner)
+        return {tuple(row[:-1]): row[-1] for row in await self._statements.fetch(counted)}
 
 
 def cursor_of(values: Sequence[Key]) -> str:
@@ -107,10 +166,12 @@ class _Keys:
 
     def added_to(self, statement: Select[*tuple[Any, ...]], page: Page) -> Select[*tuple[Any, ...]]:
         """One row more than the page, from its end of the list, with the keys beside what is read."""
-        is_downward = self.descending != page.backward
-        order = [column.desc() if is_downward else column.asc() for column in self.columns]
+        order = self.order(is_downward=self.descending != page.backward)
         labeled = [column.label(f"key_{i}") for i, column in enumerate(self.columns)]
         return statement.add_columns(*labeled).order_by(*order).limit(page.size + 1)
+
+    def order(self, *, is_downward: bool) -> list[ColumnElement[Any]]:
+        return [column.desc() if is_downward else column.asc() for column in self.columns]
 
     def cursor(self, row: Row[Any]) -> str:
         return cursor_of(row[-len(self.columns) :])

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import orjson
@@ -65,7 +65,8 @@ class Vault:
 
     def input_digest(self, command: object) -> str:
         """Of a command, for an idempotency key: equal for equal input, whatever the order of sets and mappings."""
-        return self.digest("input", orjson.dumps(_canonical(command), option=orjson.OPT_SORT_KEYS).decode())
+        plain = orjson.dumps(command, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        return self.digest("input", plain.decode())
 
     def access_token(self, order_id: str) -> str:
         """What opens one order to a guest: derived from its id, never stored."""
@@ -101,16 +102,11 @@ class Vault:
         return self.digest("fingerprint", "")[:16]
 
 
-def _canonical(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _canonical(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _canonical(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_canonical(inner) for inner in value]
+def _plain(value: Any) -> Any:
+    """What JSON has no word for, always alike."""
     if isinstance(value, frozenset | set):
-        return sorted((_canonical(inner) for inner in value), key=str)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        return sorted(value, key=str)
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 __all__ = ["InvalidTag", "Vault"]

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError
@@ -137,7 +136,7 @@ async def _changes(
         async for events in batches:
             matching = events if order_id else await _matching(context, events, filter)
             for event in matching:
-                if _seconds_left(context) <= 0:
+                if _has_expired(context):
                     return
                 order = await _order_now(context, event)
                 if order is not None:
@@ -166,17 +165,18 @@ async def _batches(context: Context, position: int, order_id: str | None) -> Asy
 
 async def _next(tail: AsyncIterator[Sequence[Event]], context: Context) -> Sequence[Event]:
     """What happens next; nothing where the process stops or the token ends first."""
+    ends_at = context.viewer.expires_at
+    seconds_left = (ends_at - context.world.clock.now()).total_seconds() if ends_at else None
     try:
-        async with asyncio.timeout(_seconds_left(context)):
+        async with asyncio.timeout(seconds_left):
             return await anext(tail)
     except (StopAsyncIteration, TimeoutError):
         return ()
 
 
-def _seconds_left(context: Context) -> float:
-    """Until the caller's token ends."""
+def _has_expired(context: Context) -> bool:
     ends_at = context.viewer.expires_at
-    return (ends_at - context.world.clock.now()).total_seconds() if ends_at else inf
+    return ends_at is not None and ends_at <= context.world.clock.now()
 
 
 async def _matching(context: Context, events: Sequence[Event], filter: OrderFilter) -> list[Event]:

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests import servers
+from tests.running import Served, serving
 from tests.shop import Shop, a_shop
 
 DEFAULT_SEED = 20_261_121
@@ -88,9 +89,15 @@ def database_url(request, tmp_path) -> Iterator[str]:
 @pytest.fixture(params=BOTH_DATABASES)
 def migrated_database_url(request, tmp_path) -> Iterator[str]:
     """A database with today's tables and no rows, once on SQLite and once on PostgreSQL: a copy, so it costs little."""
+    with _migrated(request, tmp_path) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _migrated(request, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated_sqlite_file"), tmp_path)
-        yield _sqlite_url(tmp_path)
+        shutil.copy(request.getfixturevalue("migrated_sqlite_file"), folder)
+        yield _sqlite_url(folder)
         return
     server = request.getfixturevalue("postgres_url")
     template = request.getfixturevalue("migrated_postgres_template")
@@ -164,3 +171,17 @@ async def shop(migrated_database_url) -> AsyncIterator[Shop]:
     """A small shop on a database of its own, on both kinds in turn."""
     async with a_shop(migrated_database_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", params=BOTH_DATABASES)
+def served_database_url(request, tmp_path_factory) -> Iterator[str]:
+    with _migrated(request, tmp_path_factory.mktemp("served")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def served(served_database_url, tmp_path_factory) -> AsyncIterator[Served]:
+    """A running server and its shop, one for the whole run on each database: use SKUs and places of your own."""
+    folder = tmp_path_factory.mktemp("server")
+    async with a_shop(served_database_url) as shop, serving(folder, database_url=served_database_url) as (server, _):
+        yield Served(shop, server)

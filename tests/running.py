@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +137,19 @@ class Following:
 
 
 @dataclass
+class Served:
+    """A running server, and the shop on its database as the test sees it."""
+
+    shop: Shop
+    server: "Server"
+
+
+@dataclass
 class Server:
     """A server on this machine, and who may ask it."""
 
     url: str
     http: httpx2.AsyncClient
-    _callers: dict[str, Caller] = field(default_factory=dict)
 
     def caller(self, role: Role | None = None, *, customer: str | None = None, location: str | None = None) -> Caller:
         token = issue_token(SECRET, role, customer=customer, locations=[location] if location else ()) if role else None

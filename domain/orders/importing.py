@@ -137,7 +137,7 @@ def read_line(number: int, cells: Mapping[str, str], countries: Countries, now: 
 
 def _reason(text: Mapping[str, str], now: datetime, *, is_cancellation: bool) -> str | None:
     """Why a line makes no sense, the first reason there is; None where it does."""
-    if any(map(_is_garbled, text.values())):
+    if _is_garbled("".join(text.values())):
         return "It holds characters that are no text: the file is to be in UTF-8."
     return (
         _reference_reason(text["reference"], text["customer"])
@@ -151,7 +151,8 @@ def _reason(text: Mapping[str, str], now: datetime, *, is_cancellation: bool) ->
 
 
 def _is_garbled(text: str) -> bool:
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    """What no database keeps: NUL, and bytes that were no UTF-8, which are read as half of a surrogate pair."""
+    return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))
 
 
 def _reference_reason(reference: str, customer: str) -> str | None:

@@ -45,6 +45,9 @@ class OrdersReads(Protocol):
 
     async def page(self, filter: OrderFilter, sort: OrderSort, page: Page, seen: OrdersSeen) -> Slice[Order]: ...
 
+    async def by_customer(self, customer_ids: Sequence[str], page: Page) -> Mapping[str, Slice[Order]]:
+        """A page of each customer's orders, newest first."""
+
     async def matching(self, ids: Sequence[str], filter: OrderFilter, seen: OrdersSeen) -> frozenset[str]:
         """Those of the ids that the caller may see and that pass the filter."""
 

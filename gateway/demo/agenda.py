@@ -1,17 +1,14 @@
 """What happens when: stories that go on at instants of their own, and the clock that is set to each."""
 
 import heapq
-from collections.abc import AsyncGenerator, Callable
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator
+from datetime import datetime
 
 from domain.clock import SetClock
 from domain.world import UnitOfWork
 
 # A story yields the instant at which it goes on, and is sent the unit of work of that instant.
 Story = AsyncGenerator[datetime, UnitOfWork]
-
-# What happens within so long is one transaction: a commit for each step would take most of the time.
-WAVE = timedelta(minutes=15)
 
 
 class Agenda:
@@ -21,12 +18,13 @@ class Agenda:
         self._told = 0
 
     async def begin(self, story: Story) -> None:
-        """Take up a story, up to the first instant it waits for."""
-        self._put(await anext(story), story)
+        """Take up a story, up to the first instant it waits for; one that waits for none is over."""
+        async for at in story:
+            self._put(at, story)
+            return
 
-    @property
-    def next_at(self) -> datetime | None:
-        return self._due[0][0] if self._due else None
+    def has_anything_before(self, instant: datetime) -> bool:
+        return bool(self._due) and self._due[0][0] < instant
 
     async def go_on(self, work: UnitOfWork, until: datetime) -> None:
         """Tell all that happens before an instant, each step with the clock set to its own."""

@@ -14,7 +14,7 @@ from persistence.demo.demand import ZONE, staff
 from persistence.demo.files import Chance
 from persistence.demo.retailer import Retailer
 
-TOLD_EVERY = timedelta(hours=2)
+TOLD_EVERY = timedelta(hours=3)
 LATE = 0.06
 NOBODY_HOME = 0.05
 TOLD_LATE = 0.12  # Scans that the carrier sends with the next morning's batch.

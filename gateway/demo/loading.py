@@ -12,14 +12,8 @@ from domain.access import SYSTEM
 from domain.catalog.model import PRODUCTS_PER_IMPORT_MAX
 from domain.catalog.service import import_products, save_categories, save_channel
 from domain.clock import SetClock
-from domain.inventory.model import (
-    STOCK_CHANGES_MAX,
-    AdjustableCounter,
-    AdjustmentReason,
-    AdjustStock,
-    StockChange,
-)
-from domain.inventory.service import adjust_stock, save_stock_location
+from domain.inventory.model import Movement, StockCounter, StockMovementReason
+from domain.inventory.service import save_stock_location
 from domain.promising.service import save_shipping_method
 from domain.world import Reads, UnitOfWork
 from gateway.demo.past import Past
@@ -71,7 +65,8 @@ async def load_demo(
     clock = SetClock(midnight(today) - timedelta(days=days + 1))
     # One process writes, and nobody listens; the database takes test payments by the time it is served.
     alone = settings.model_copy(update={"redis_url": None, "test_payments": True})
-    process = await wire(alone, clock=clock, randomness=Random(f"demo/{seed}/{today}").randbytes)  # noqa: S311
+    randomness = Random(f"demo/{seed}/{today}").randbytes  # noqa: S311  (the demo's ids are no secret)
+    process = await wire(alone, clock=clock, randomness=randomness, is_alone=True)
     try:
         if not await _begin(process):
             return False
@@ -147,25 +142,26 @@ async def _load_retailer(process: Process, shop: Retailer, progress: Progress) -
 
 async def _count_stock(work: UnitOfWork, counts: Sequence[StockCount]) -> None:
     """The first count of every shelf, and what each store keeps back."""
-    for number, some in enumerate(_chunks(counts, STOCK_CHANGES_MAX // 2), start=1):
-        changes = tuple(change for count in some for change in _changes(count))
-        await adjust_stock(work, AdjustStock(idempotency_key=f"demo-count-{number:04d}", changes=changes), SYSTEM)
+    at = work.clock.now()
+    await work.inventory.open_levels([(count.sku, count.location) for count in counts], at)
+    await work.inventory.move([movement for count in counts for movement in _movements(count, at)])
     await work.inventory.set_bins({(count.sku, count.location): count.bin for count in counts})
 
 
-def _changes(count: StockCount) -> Iterator[StockChange]:
-    counters = [(AdjustableCounter.ON_HAND, count.on_hand)]
-    if count.safety_stock:
-        counters.append((AdjustableCounter.SAFETY_STOCK, count.safety_stock))
-    for counter, units in counters:
-        yield StockChange(
-            sku=count.sku,
-            location=count.location,
-            counter=counter,
-            reason=AdjustmentReason.COUNT,
-            set_to=units,
-            reference="Opening count",
-        )
+def _movements(count: StockCount, at: datetime) -> Iterator[Movement]:
+    counters = {StockCounter.ON_HAND: count.on_hand, StockCounter.SAFETY_STOCK: count.safety_stock}
+    for counter, units in counters.items():
+        if units:
+            yield Movement(
+                sku=count.sku,
+                location=count.location,
+                counter=counter,
+                delta=units,
+                reason=StockMovementReason.COUNT,
+                reference="Opening count",
+                actor=SYSTEM.actor,
+                at=at,
+            )
 
 
 def _chunks(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:

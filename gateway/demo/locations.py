@@ -36,8 +36,8 @@ from persistence.demo.demand import staff
 from persistence.demo.files import Chance
 from persistence.demo.retailer import Retailer
 
-# How often a store cannot take work on; a warehouse always can.
-DECLINED = {StockLocationKind.STORE: 0.03}
+# How often a store cannot take work on. Only stores are asked: elsewhere work is picked as it comes.
+DECLINED = 0.04
 # A shelf is wrong as often as its location's stock is; whoever picks finds a part of it all the same.
 MISSED_OF_INACCURATE = 0.5
 IN_TWO_ROUNDS = 0.3  # Of work with several lines.
@@ -99,18 +99,19 @@ class Locations:
         """A piece of work from the first look at it until it is packed."""
         chance, place = job.chance, job.place
         work = yield _working(place, job.task.created_at, chance.between(3, 60))
-        if (task := await self._still_wanted(work, job)) is None:
+        if (task := await self._still_wanted(work, job.task, job)) is None:
             return
-        if chance.happens(DECLINED.get(place.kind, 0)):
-            await self._decline(work, task, job)
-            return
-        task = await accept_fulfillment_order(work, task.id, job.viewer)
+        if place.kind is StockLocationKind.STORE:
+            if chance.happens(DECLINED):
+                await self._decline(work, task, job)
+                return
+            task = await accept_fulfillment_order(work, task.id, job.viewer)
 
         begins_at = work.clock.now() + timedelta(days=job.lead_days)
         minutes = place.processing_minutes * chance.between(15, 110) // 100
         for line_ids in _rounds(task, chance):
             work = yield _working(place, begins_at, minutes)
-            if (wanted := await self._still_wanted(work, job)) is None:
+            if (wanted := await self._still_wanted(work, task, job)) is None:
                 return
             task = await self._pick(work, wanted, line_ids, job)
             begins_at, minutes = work.clock.now(), chance.between(15, 90)
@@ -152,11 +153,13 @@ class Locations:
         )
         await collect_pickup(work, command, job.viewer)
 
-    async def _still_wanted(self, work: UnitOfWork, job: _Job) -> FulfillmentOrder | None:
+    async def _still_wanted(self, work: UnitOfWork, task: FulfillmentOrder, job: _Job) -> FulfillmentOrder | None:
         """The work as it is now; None where its buyer thought again."""
-        _, tasks = await locked_in_line(work, job.task.order_id, job.viewer.actor)
-        task = next(task for task in tasks if task.id == job.task.id)
-        return task if task.is_open else None
+        if task.order_id not in self._buyers.thought_again:
+            return task
+        _, tasks = await locked_in_line(work, task.order_id, job.viewer.actor)
+        now = next(each for each in tasks if each.id == task.id)
+        return now if now.is_open else None
 
     async def _decline(self, work: UnitOfWork, task: FulfillmentOrder, job: _Job) -> None:
         reason = RejectReason.NO_CAPACITY if job.chance.happens(0.6) else RejectReason.DAMAGED
