@@ -25,7 +25,7 @@ from domain.access import Scope as Right
 from domain.world import World
 from gateway import console
 from gateway.auth import SignIn
-from gateway.execution import INTERNAL, Roots, build_schema
+from gateway.serving import INTERNAL, Roots, build_schema
 from gateway.http import Gateway, GraphQLOverHttp, NotServed, accepts_html
 from gateway.limits import RequestRate
 from gateway.payer_page import PayerPage

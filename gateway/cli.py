@@ -131,7 +131,7 @@ def token(
 def schema() -> None:
     """Print the schema, in GraphQL's schema definition language."""
     from gateway.app import ROOTS
-    from gateway.execution import build_schema
+    from gateway.serving import build_schema
     from gateway.settings import Settings
 
     typer.echo(build_schema(ROOTS, Settings.model_construct()).as_str())

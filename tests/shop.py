@@ -17,7 +17,7 @@ from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
 from gateway.app import ROOTS, assemble
-from gateway.execution import ServedSchema, build_schema
+from gateway.serving import ServedSchema, build_schema
 from gateway.settings import Settings
 from gateway.wiring import Process, wire
 from gateway.worker import Worker

@@ -13,7 +13,7 @@ from domain.access import Role, Scope
 from domain.errors import Forbidden, Refused, invalid
 from gateway.app import assemble
 from gateway.auth import issue_token
-from gateway.execution import Roots
+from gateway.serving import Roots
 from gateway.settings import read_settings
 from schema.common import Info
 from schema.shapes import asked

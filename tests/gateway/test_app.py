@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from gateway import console
 from gateway.app import ROOTS, assemble
-from gateway.execution import build_schema
+from gateway.serving import build_schema
 from gateway.telemetry import OPERATION_NAMES_MAX, Telemetry, configure_logging
 
 

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.access import ANONYMOUS, Role, Viewer
 from domain.catalog.model import ProductStatus
-from gateway.execution import Roots, build_schema
+from gateway.serving import Roots, build_schema
 from gateway.settings import Settings
 from resolvers.context import Context
 from schema.availability import AvailabilityQueries

@@ -7,7 +7,7 @@ import pytest
 from domain.access import ANONYMOUS, EVERY_ORDER, Role, Viewer
 from domain.fulfillment.opening import open_work
 from domain.orders.model import FulfillmentChoice
-from gateway.execution import Roots, build_schema
+from gateway.serving import Roots, build_schema
 from gateway.settings import Settings
 from resolvers.context import Context
 from schema.root import TYPES, Mutation, Query
