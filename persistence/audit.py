@@ -244,9 +244,8 @@ def _work_is_promised() -> Check:
 
 def _work_is_late(order_id: ColumnElement[str]) -> ColumnElement[bool]:
     """A job of the order still waits that will tell its work what was canceled."""
-    return exists().where(
-        JOBS.c.kind == literal("close_canceled_work"), JOBS.c.payload["orderId"].as_string() == order_id
-    )
+    waiting = select(JOBS.c.payload["orderId"].as_string()).where(JOBS.c.kind == literal("close_canceled_work"))
+    return order_id.in_(waiting)
 
 
 async def _statuses(statements: Statements) -> Verdict:

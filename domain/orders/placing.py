@@ -251,7 +251,7 @@ async def _pay(work: PlacingWork, attempts: Sequence[_Attempt], facts: Facts) ->
                 attempt.request.command.payments,
                 order_id=order_id,
                 total=attempt.decision.total,
-                at=facts.now,
+                at=attempt.request.command.placed_at or facts.now,
             )
         except Refused as refusal:
             attempt.result = refusal

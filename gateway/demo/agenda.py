@@ -19,9 +19,8 @@ class Agenda:
 
     async def begin(self, story: Story) -> None:
         """Take up a story, up to the first instant it waits for; one that waits for none is over."""
-        async for at in story:
+        if (at := await anext(story, None)) is not None:
             self._put(at, story)
-            return
 
     def has_anything_before(self, instant: datetime) -> bool:
         return bool(self._due) and self._due[0][0] < instant

@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.access import EVERY_ORDER, Role, Scope, Viewer
-from domain.errors import PaymentDeclined
 from domain.orders.canceling import CUSTOMERS_PLACES, cancel_order, cancelable
 from domain.orders.model import CancelOrder, CancelReason, OrderLine, PlaceOrder
-from domain.orders.placing import Placed, Request, Result, place_orders
+from domain.orders.placing import Placed, Request, place_orders
 from domain.orders.service import settle_action
 from domain.payments.model import PaymentStatus
 from domain.world import UnitOfWork
@@ -30,31 +29,34 @@ class Buyers:
         self.thought_again: set[str] = set()
 
     async def place(self, work: UnitOfWork, sales: Sequence[Sale]) -> list[Story]:
-        """Place orders as a batch, each as of its own instant; answers how each goes on."""
-        if not sales:
-            return []
-        results = await place_orders(work, [_at_its_instant(sale) for sale in sales])
-        return [self._go_on(sale, result) for sale, result in zip(sales, results, strict=True)]
+        """Place orders as a batch, each as of its own instant; answers how they go on."""
+        results = await place_orders(work, [_at_its_instant(sale) for sale in sales]) if sales else []
+        return [
+            self._think_again(sale, result.order_id)
+            for sale, result in zip(sales, results, strict=True)
+            if isinstance(result, Placed)
+        ]
 
-    async def _go_on(self, sale: Sale, result: Result) -> Story:
-        """From the answer at the checkout to the last chance to think again."""
-        chance = Chance(self._seed, "buyer", sale.command.idempotency_key)
-        command = sale.command
-        if _is_declined(result) and chance.happens(TRIES_ANOTHER_CARD):
+    async def struggle(self, sale: Sale) -> Story:
+        """An order whose payment does not go through at once: another card, or a step at the bank, or neither."""
+        chance = Chance(self._seed, "payment", sale.command.idempotency_key)
+        work = yield sale.at
+        (result,) = await place_orders(work, [Request(sale.command, sale.viewer)])
+        if isinstance(result, Placed):
+            if chance.happens(TAKES_THE_STEP):
+                work = yield sale.at + timedelta(seconds=chance.between(30, 600))
+                await _take_the_step(work, result.order_id)
+        elif chance.happens(TRIES_ANOTHER_CARD):
             work = yield sale.at + timedelta(seconds=chance.between(50, 300))
-            command = _with_another_card(command)
-            (result,) = await place_orders(work, [Request(command, sale.viewer)])
-        if not isinstance(result, Placed):
-            return
-        if command.payments[0].token == "action-required":
-            if not chance.happens(TAKES_THE_STEP):
-                return
-            work = yield sale.at + timedelta(seconds=chance.between(30, 600))
-            await _take_the_step(work, result.order_id)
+            await place_orders(work, [Request(_with_another_card(sale.command), sale.viewer)])
+
+    async def _think_again(self, sale: Sale, order_id: str) -> Story:
+        """Some cancel what nobody works on yet."""
+        chance = Chance(self._seed, "buyer", sale.command.idempotency_key)
         if chance.happens(THINKS_AGAIN):
             work = yield sale.at + timedelta(minutes=chance.between(12, 300))
             canceler = sale.viewer if sale.viewer.customer_id else staff(Role.AGENT)
-            await self._cancel(work, result.order_id, CancelReason.CUSTOMER, canceler, _regretted(chance))
+            await self._cancel(work, order_id, CancelReason.CUSTOMER, canceler, _regretted(chance))
 
     async def be_told(self, order_id: str, at: datetime) -> Story:
         """Customer care writes to whoever waits for what cannot be had, and cancels it a day or two later."""
@@ -84,10 +86,6 @@ def _at_its_instant(sale: Sale) -> Request:
     """As what is sold elsewhere is recorded; saying when takes a scope that buyers do not have."""
     viewer = replace(sale.viewer, scopes=sale.viewer.scopes | {Scope.ORDERS_IMPORT})
     return Request(replace(sale.command, placed_at=sale.at), viewer)
-
-
-def _is_declined(result: Result) -> bool:
-    return not isinstance(result, Placed) and isinstance(getattr(result, "problems", [None])[0], PaymentDeclined)
 
 
 def _with_another_card(command: PlaceOrder) -> PlaceOrder:

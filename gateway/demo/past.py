@@ -39,7 +39,12 @@ class Past:
         await self._agenda.begin(self._carriers.tell(self._clock.now()))
         for number, day in enumerate(days):
             progress("Weeks of orders", number / len(days))
-            sales = self._demand.of_day(day)
+            sales = []
+            for sale in self._demand.of_day(day):
+                if sale.is_paid_at_once:
+                    sales.append(sale)
+                else:
+                    await self._agenda.begin(self._buyers.struggle(sale))
             for hour in range(round((midnight(day + timedelta(days=1)) - midnight(day)) / WAVE)):
                 ends_at = midnight(day) + (hour + 1) * WAVE
                 await self._live_until(ends_at, [sale for sale in sales if ends_at - WAVE <= sale.at < ends_at])

@@ -28,12 +28,15 @@ _KEPT_FOR_OTHERS = 3  # Nobody takes more than a third of what lies there.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """An order that somebody asks for at an instant; number: the how manieth of its day. store: whose till it is."""
+    """An order that somebody asks for at an instant."""
 
     at: datetime
-    number: int
     command: PlaceOrder
     viewer: Viewer
+
+    @property
+    def is_paid_at_once(self) -> bool:
+        return self.command.payments[0].token in {None, "ok"}
 
 
 class Demand:
@@ -87,7 +90,7 @@ class Demand:
             language=buyer.language,
             external_reference=f"MP{local:%y%m%d}{number:04d}" if channel == "marketplace" else None,
         )
-        return Sale(at=at, number=number, command=command, viewer=viewer)
+        return Sale(at=at, command=command, viewer=viewer)
 
     def _channel(self, local: datetime, chance: Chance, *, has_tills: bool) -> str:
         shares = {
