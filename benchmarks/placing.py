@@ -63,7 +63,7 @@ async def measure(name: str, url: str) -> None:
         runs = [(await one_by_one(shop), await in_batches(shop)) for _ in range(RUNS)]
     single, batched = (statistics.median(run[i] for run in runs) for i in range(2))
     gain = statistics.median(batch / one for one, batch in runs)
-    print(f"{name:<12}{single:>16.0f}{batched:>18.0f}{gain:>10.1f}×")
+    print(f"{name:<12}{single:>16.0f}{batched:>18.0f}{gain:>10.1f}x")
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Ids:
         return f"{prefix}_{_base32(milliseconds << 80 | chance, 26)}"
 
     def order_number(self) -> str:
-        """Ten characters of chance (50 bits), `4K7QM-2XN9D`: says nothing of how much is sold, and cannot be counted up."""
+        """Ten characters of chance (50 bits), `4K7QM-2XN9D`: says nothing of sales, and cannot be counted up."""
         characters = _base32(int.from_bytes(self._randomness(7), "big") >> 6, 10)
         return f"{characters[:5]}-{characters[5:]}"
 

@@ -25,10 +25,10 @@ from domain.access import Scope as Right
 from domain.world import World
 from gateway import console
 from gateway.auth import SignIn
-from gateway.serving import INTERNAL, Roots, build_schema
 from gateway.http import Gateway, GraphQLOverHttp, NotServed, accepts_html
 from gateway.limits import RequestRate
 from gateway.payer_page import PayerPage
+from gateway.serving import INTERNAL, Roots, build_schema
 from gateway.settings import Settings, read_settings
 from gateway.sockets import LiveGraphQL
 from gateway.telemetry import Stopwatch, Telemetry, configure_logging, request_logged

@@ -64,8 +64,9 @@ def serve(
         _stop("Several workers need PostgreSQL: set ORDERLOOM_DATABASE_URL to postgresql://…, or use one worker.")
     _run(_prepared(settings, demo=demo))
     typer.echo(_welcome(settings, host, port, has_tokens=demo and is_loopback(host)))
-    # Each process reads its settings anew, and must come by the same secret.
+    # Each process reads its settings anew, and must come by the same secret and the same address.
     os.environ["ORDERLOOM_SECRET_KEY"] = settings.secret
+    os.environ["ORDERLOOM_PUBLIC_URL"] = _public_url(settings, host, port)
     if workers > 1:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_emptied(settings.data_dir / f"metrics-{port}")))
     uvicorn.run(
@@ -249,9 +250,13 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-def _welcome(settings: "Settings", host: str, port: int, *, has_tokens: bool) -> str:
+def _public_url(settings: "Settings", host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
-    url = (settings.public_url or f"http://{shown}:{port}").rstrip("/")
+    return (settings.public_url or f"http://{shown}:{port}").rstrip("/")
+
+
+def _welcome(settings: "Settings", host: str, port: int, *, has_tokens: bool) -> str:
+    url = _public_url(settings, host, port)
     lines = [
         "",
         "  Orderloom",

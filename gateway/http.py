@@ -21,8 +21,8 @@ from strawberry.types.graphql import OperationType
 from domain.access import Viewer
 from domain.world import World
 from gateway.auth import SignIn, Unauthenticated
-from gateway.serving import BAD_REQUEST, FORBIDDEN, INTERNAL, METHOD_NOT_ALLOWED, ServedSchema
 from gateway.limits import RequestRate
+from gateway.serving import BAD_REQUEST, FORBIDDEN, INTERNAL, METHOD_NOT_ALLOWED, ServedSchema
 from gateway.settings import Network, Settings
 from gateway.telemetry import Telemetry
 from resolvers.context import Context

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import aiosqlite
 from alembic import command
@@ -111,7 +111,7 @@ class Database:
 class _InThisThread(aiosqlite.Connection):
     """Runs each statement where it is asked for: handing it to a thread and back takes longer than most statements."""
 
-    async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:  # type: ignore[override]
+    async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return fn(*args, **kwargs)
 
 
@@ -159,9 +159,7 @@ async def migrate(url: str) -> None:
     engine = create_async_engine(async_url(url))
     try:
         if engine.dialect.name == "sqlite":
-            await asyncio.to_thread(Path(engine.url.database or "").parent.mkdir, parents=True, exist_ok=True)
-            with Path(f"{engine.url.database}.migrating").open("w") as lock:
-                await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            with await asyncio.to_thread(_locked, Path(f"{engine.url.database}.migrating")):
                 async with engine.begin() as connection:
                     # Kept in the file. Turned on by the first of several that write, it would find the file locked.
                     await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
@@ -172,6 +170,14 @@ async def migrate(url: str) -> None:
                 await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+
+
+def _locked(file: Path) -> TextIO:
+    """A file of ours alone until it is closed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle = file.open("w")
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
 
 
 def migrations(connection: Connection | None = None) -> Config:

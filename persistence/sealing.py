@@ -35,7 +35,7 @@ class Vault:
     # ── Sealing ──
 
     def new_key(self, customer_id: str) -> bytes:
-        """A fresh key for a customer, wrapped: only with the process's secret, and only for this customer, does it open."""
+        """A fresh key for a customer, wrapped: it opens with the process's secret, and for this customer alone."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._wrapping.encrypt(nonce, AESGCM.generate_key(256), customer_id.encode())
 

@@ -46,6 +46,11 @@ class _List(TypeDecorator[list[Any]]):
         return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
 
 
+# Made once: a type is costly to make, and one that is made anew has to be compared anew in every statement's cache key.
+_LISTS: dict[type, _List] = {of: _List(of) for of in (str, int)}
+_TYPES: dict[type, TypeEngine[Any]] = {str: Text(), int: BigInteger()}
+
+
 class _Among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
@@ -61,31 +66,30 @@ def _any(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(_Among, "sqlite")
 def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     needle, values = element.clauses
-    return (
-        f"{compiler.process(needle, **options)} IN (SELECT value FROM json_each({compiler.process(values, **options)}))"
-    )
+    among_these = f"SELECT value FROM json_each({compiler.process(values, **options)})"  # noqa: S608  (our own words)
+    return f"{compiler.process(needle, **options)} IN ({among_these})"
 
 
 def among(needle: ColumnElement[Any] | Any, values: Iterable[str | int]) -> ColumnElement[bool]:
     """`needle` is one of `values`: texts, or whole numbers. What no database keeps is among nothing."""
     listed = [value for value in values if isinstance(value, int) or can_be_kept(value)]
     of = int if listed and isinstance(listed[0], int) else str
-    return _Among(needle, bindparam(None, listed, type_=_List(of), unique=True))
+    return _Among(needle, bindparam(None, listed, type_=_LISTS[of], unique=True))
 
 
 def given(statements: Statements, rows: Sequence[Sequence[str | int | None]], **columns: type) -> Subquery:
     """Rows of ours as a table to join with: `given(tx, [("A", 3)], sku=str, quantity=int)`."""
     names = list(columns)
-    types: dict[str, TypeEngine[Any]] = {name: BigInteger() if of is int else Text() for name, of in columns.items()}
+    types = {name: _TYPES[of] for name, of in columns.items()}
     if statements.is_sqlite:
-        each = func.json_each(bindparam(None, [list(row) for row in rows], type_=_List(str), unique=True)).table_valued(
-            "value", name="each"
-        )
+        each = func.json_each(
+            bindparam(None, [list(row) for row in rows], type_=_LISTS[str], unique=True)
+        ).table_valued("value", name="each")
         return select(
             *(func.json_extract(each.c.value, f"$[{i}]", type_=types[name]).label(name) for i, name in enumerate(names))
         ).subquery("given")
     arrays = [
-        bindparam(None, [row[i] for row in rows], type_=_List(columns[name]), unique=True)
+        bindparam(None, [row[i] for row in rows], type_=_LISTS[columns[name]], unique=True)
         for i, name in enumerate(names)
     ]
     unnested = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="rows")

@@ -12,7 +12,7 @@ from domain.orders.service import settle_action
 from domain.payments.model import PaymentStatus
 from domain.world import UnitOfWork
 from gateway.demo.agenda import Story
-from persistence.demo.demand import Sale, staff
+from persistence.demo.demand import GOES_THROUGH, Sale, staff
 from persistence.demo.files import Chance
 
 # How often they do it.
@@ -59,9 +59,9 @@ class Buyers:
             await self._cancel(work, order_id, CancelReason.CUSTOMER, canceler, _regretted(chance))
 
     async def be_told(self, order_id: str, at: datetime) -> Story:
-        """Customer care writes to whoever waits for what cannot be had, and cancels it a day or two later."""
+        """Customer care writes to whoever waits for what cannot be had, and cancels it some days later."""
         chance = Chance(self._seed, "care", order_id)
-        work = yield at + timedelta(minutes=chance.between(1_000, 2_900))
+        work = yield at + timedelta(minutes=chance.between(1_500, 5_000))
         await self._cancel(work, order_id, CancelReason.OUT_OF_STOCK, staff(Role.AGENT), _backordered)
 
     async def _cancel(
@@ -92,7 +92,7 @@ def _with_another_card(command: PlaceOrder) -> PlaceOrder:
     return replace(
         command,
         idempotency_key=f"{command.idempotency_key}-again",
-        payments=tuple(replace(payment, token="ok") for payment in command.payments),
+        payments=tuple(replace(payment, token=GOES_THROUGH) for payment in command.payments),
     )
 
 
@@ -100,9 +100,7 @@ async def _take_the_step(work: UnitOfWork, order_id: str) -> None:
     payments = (await work.payments.by_order([order_id]))[order_id]
     for payment in payments:
         if payment.status is PaymentStatus.ACTION_REQUIRED:
-            await settle_action(
-                work, payment.id, order_id=order_id, reference=f"test-{payment.id}", approved=True
-            )
+            await settle_action(work, payment.id, order_id=order_id, reference=f"test-{payment.id}", approved=True)
 
 
 def _regretted(chance: Chance) -> Callable[[Sequence[OrderLine]], tuple[tuple[str, int], ...]]:

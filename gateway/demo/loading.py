@@ -72,7 +72,7 @@ async def load_demo(
             return False
         shop = retailer(today, seed)
         await _load_retailer(process, shop, progress)
-        await Past(process, clock, shop, seed=seed, orders_per_day=orders_per_day).make(past, progress)
+        await Past(process, clock, shop, past, seed=seed, orders_per_day=orders_per_day).make(progress)
         await _mark(process.world.database, f"{today} {seed}")
     finally:
         await process.close()

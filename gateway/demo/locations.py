@@ -39,8 +39,8 @@ from persistence.demo.retailer import Retailer
 # How often a store cannot take work on. Only stores are asked: elsewhere work is picked as it comes.
 DECLINED = 0.04
 # A shelf is wrong as often as its location's stock is; whoever picks finds a part of it all the same.
-MISSED_OF_INACCURATE = 0.5
-IN_TWO_ROUNDS = 0.3  # Of work with several lines.
+MISSED_OF_INACCURATE = 0.8
+IN_TWO_ROUNDS = 0.45  # Of work with several lines.
 KNOWN_TO_STAFF = 0.15  # Who collects without the code.
 # When the carrier's van comes by, local time.
 VANS = {
@@ -67,8 +67,20 @@ class _Job:
 
 
 class Locations:
-    def __init__(self, agenda: Agenda, buyers: Buyers, carriers: Carriers, shop: Retailer, seed: int) -> None:
+    """last_shift_ends: when everybody goes home, and leaves the work as far as it has come."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        buyers: Buyers,
+        carriers: Carriers,
+        shop: Retailer,
+        *,
+        seed: int,
+        last_shift_ends: datetime,
+    ) -> None:
         self._agenda = agenda
+        self._last_shift_ends = last_shift_ends
         self._buyers = buyers
         self._carriers = carriers
         self._seed = seed
@@ -81,8 +93,7 @@ class Locations:
         order_ids = sorted({task.order_id for task in tasks.values()})
         lines = await reads.orders.lines_by_order(order_ids)
         contacts = await reads.orders.contacts_by_order(order_ids)
-        for id in ids:
-            task = tasks[id]
+        for task in (tasks[each] for each in ids):
             goods = {line.id: line for line in lines[task.order_id]}
             job = _Job(
                 task=task,
@@ -93,7 +104,10 @@ class Locations:
                 viewer=_worker_at(self._places[task.location_code]),
                 chance=Chance(self._seed, "work", task.number),
             )
-            await self._agenda.begin(self._work_off(job))
+            await self._begin(self._work_off(job))
+
+    async def _begin(self, story: Story) -> None:
+        await self._agenda.begin(story, ends_at=self._last_shift_ends)
 
     async def _work_off(self, job: _Job) -> Story:
         """A piece of work from the first look at it until it is packed."""
@@ -108,16 +122,16 @@ class Locations:
             task = await accept_fulfillment_order(work, task.id, job.viewer)
 
         begins_at = work.clock.now() + timedelta(days=job.lead_days)
-        minutes = place.processing_minutes * chance.between(15, 110) // 100
+        minutes = place.processing_minutes * chance.between(30, 130) // 100
         for line_ids in _rounds(task, chance):
             work = yield _working(place, begins_at, minutes)
             if (wanted := await self._still_wanted(work, task, job)) is None:
                 return
             task = await self._pick(work, wanted, line_ids, job)
-            begins_at, minutes = work.clock.now(), chance.between(15, 90)
+            begins_at, minutes = work.clock.now(), chance.between(20, 120)
         if any(line.in_hand for line in task.lines):
             is_collected = task.method is FulfillmentMethod.PICKUP
-            await self._agenda.begin((self._collect if is_collected else self._ship)(task, begins_at, job))
+            await self._begin((self._collect if is_collected else self._ship)(task, begins_at, job))
 
     async def _ship(self, task: FulfillmentOrder, packed_at: datetime, job: _Job) -> Story:
         """The next van takes it along."""
@@ -141,7 +155,7 @@ class Locations:
         await mark_ready_for_pickup(work, task.id, job.viewer)
         pickup = (await work.fulfillment.pickups_by_fulfillment_order([task.id]))[task.id]
 
-        comes_at = work.clock.now() + timedelta(minutes=chance.between(20, chance.between(60, 5_000)))
+        comes_at = work.clock.now() + timedelta(minutes=chance.between(30, 5_000))
         work = yield _working(job.place, comes_at, chance.between(0, 40))
         is_known = chance.happens(KNOWN_TO_STAFF)
         command = CollectPickup(

@@ -1,4 +1,4 @@
-"""Some weeks of trade, made by the services themselves: buyers, locations and carriers, each with a story of their own."""
+"""Some weeks of trade, made by the services themselves: buyers, locations and carriers, each with their stories."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -16,31 +16,49 @@ from persistence.demo.retailer import Retailer
 
 # What happens within so long is one transaction, and its orders are one batch: for each of its own there is no time.
 WAVE = timedelta(hours=1)
+# On the last day all leave in the middle of the afternoon, with work in every state for whoever comes next.
+LAST_SHIFT_ENDS = timedelta(hours=15, minutes=20)
 _EVENTS_READ_MAX = 1_000  # A wave opens a few dozen pieces of work.
 
 
 class Past:
+    """days: local days, in their order; what is not done by the end of the last one stays undone."""
+
     def __init__(
-        self, process: Process, clock: SetClock, shop: Retailer, *, seed: int, orders_per_day: int | None
+        self,
+        process: Process,
+        clock: SetClock,
+        shop: Retailer,
+        days: Sequence[date],
+        *,
+        seed: int,
+        orders_per_day: int | None,
     ) -> None:
         self._world = process.world
         self._clock = clock
         self._worker = Worker(process.world, process.jobs, process.bus)
+        self._days = days
         self._demand = Demand(shop, seed, orders_per_day)
         self._agenda = Agenda(clock)
         self._buyers = Buyers(seed)
         self._carriers = Carriers(shop, seed)
-        self._locations = Locations(self._agenda, self._buyers, self._carriers, shop, seed)
+        self._locations = Locations(
+            self._agenda,
+            self._buyers,
+            self._carriers,
+            shop,
+            seed=seed,
+            last_shift_ends=midnight(days[-1]) + LAST_SHIFT_ENDS,
+        )
         self._read_up_to = 0
 
-    async def make(self, days: Sequence[date], progress: Callable[[str, float], None]) -> None:
-        """Live through some days; what is not done by the end of the last one stays undone."""
+    async def make(self, progress: Callable[[str, float], None]) -> None:
         self._read_up_to = await self._world.reads.log.end()
         await self._agenda.begin(self._carriers.tell(self._clock.now()))
-        for number, day in enumerate(days):
-            progress("Weeks of orders", number / len(days))
+        for number, day in enumerate(self._days):
+            progress("Weeks of orders", number / len(self._days))
             sales = []
-            for sale in self._demand.of_day(day):
+            for sale in self._demand.of_day(day, is_last=day == self._days[-1]):
                 if sale.is_paid_at_once:
                     sales.append(sale)
                 else:

@@ -1,6 +1,6 @@
 """What the demo's customers ask for, day by day: who buys what, when, through which channel, and how they pay."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from itertools import accumulate
@@ -22,6 +22,8 @@ from persistence.demo.retailer import Retailer
 # All five markets live by this clock.
 ZONE = ZoneInfo("Europe/Rome")
 _CURRENCY = "EUR"
+# What the test provider takes for a good card.
+GOES_THROUGH = "ok"
 _PICKUP_REACH_KM = 25  # Who lives farther from a store has it sent.
 _KEPT_FOR_OTHERS = 3  # Nobody takes more than a third of what lies there.
 
@@ -36,7 +38,7 @@ class Sale:
 
     @property
     def is_paid_at_once(self) -> bool:
-        return self.command.payments[0].token in {None, "ok"}
+        return self.command.payments[0].token in {None, GOES_THROUGH}
 
 
 class Demand:
@@ -54,10 +56,11 @@ class Demand:
         for buyer in map(buyer_of, shop.customers):
             self._known.setdefault(buyer.address.country, []).append(buyer)
 
-    def of_day(self, day: date) -> list[Sale]:
+    def of_day(self, day: date, *, is_last: bool = False) -> list[Sale]:
         """The orders of a local day, in the order they come."""
         chance = Chance(self._seed, "day", day)
-        count = int(self._orders_per_day * self._rules["weekdays"][day.weekday()] * chance.between(88, 112) / 100 + 0.5)
+        crowd = self._rules["last_day"] if is_last else self._rules["weekdays"][day.weekday()]
+        count = int(self._orders_per_day * crowd * chance.between(88, 112) / 100 + 0.5)
         instants = sorted(self._instant(day, chance) for _ in range(count))
         return [self._sale(at, number) for number, at in enumerate(instants, start=1)]
 
@@ -111,7 +114,9 @@ class Demand:
         near_km, _, nearest = min(distances)
         return nearest if near_km <= _PICKUP_REACH_KM else None
 
-    def _lines(self, at: datetime, buyer: Buyer, store: StockLocation | None, chance: Chance) -> tuple[LineRequest, ...]:
+    def _lines(
+        self, at: datetime, buyer: Buyer, store: StockLocation | None, chance: Chance
+    ) -> tuple[LineRequest, ...]:
         """A basket: further lines are mostly of the first one's department, and no SKU comes twice."""
         rules = self._rules["baskets"]
         pickup = FulfillmentChoice(pickup_location=store.code, collector_name=buyer.name) if store else None
@@ -130,9 +135,7 @@ class Demand:
         if not chosen:
             return self._lines(at, buyer, None, chance)
         delivery = self._delivery([one for one in chosen.values() if one[1].fulfillment is None], buyer, chance)
-        return tuple(
-            line if line.fulfillment else replace(line, fulfillment=delivery) for _, line in chosen.values()
-        )
+        return tuple(line if line.fulfillment else replace(line, fulfillment=delivery) for _, line in chosen.values())
 
     def _quantity(self, good: "_Good", chance: Chance) -> int:
         rules = self._rules["baskets"]
@@ -158,10 +161,12 @@ class Demand:
     ) -> PaymentRequest:
         method = PaymentMethod(chance.weighed(weights))
         if channel == "marketplace":
-            return PaymentRequest(method=method, captured=True, provider_reference=f"settled-{local:%y%m%d}-{number:04d}")
+            return PaymentRequest(
+                method=method, captured=True, provider_reference=f"settled-{local:%y%m%d}-{number:04d}"
+            )
         if method not in {PaymentMethod.CARD, PaymentMethod.WALLET}:
             return PaymentRequest(method=method)
-        outcomes = self._rules["payments"] if channel in {"web", "app"} else {"ok": 1}
+        outcomes = self._rules["payments"] if channel in {"web", "app"} else {GOES_THROUGH: 1}
         return PaymentRequest(method=method, token=chance.weighed(outcomes))
 
 

@@ -79,7 +79,7 @@ class Chance:
             left -= weight
             if left < 0:
                 return name
-        return next(reversed(weights))
+        return list(weights)[-1]
 
     def place(self, heights: Sequence[float]) -> int:
         """A place in a list of rising heights, each as likely as the step that leads to it is high."""

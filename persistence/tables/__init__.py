@@ -1,4 +1,4 @@
-"""Every table, as SQLModel classes: definitions for migrations and typed columns for statements, never loaded as objects."""
+"""Every table, as SQLModel classes: what migrations and statements are written with, never loaded as objects."""
 
 from sqlmodel import SQLModel
 
