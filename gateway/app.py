@@ -86,6 +86,8 @@ async def work(settings: Settings) -> None:
 async def running(settings: Settings) -> AsyncIterator[Process]:
     process = await wire(settings)
     try:
+        if process.world.providers.named("test"):
+            log.warning("payments.test", said="TEST PAYMENTS ARE TAKEN HERE: orders are placed and no money moves.")
         await process.start()
         yield process
     finally:
