@@ -189,9 +189,9 @@ async def _believe(
         shipment = after[event.shipment_id]
         told = event.status.value if event.status else None
         data = {"number": shipment.number, "tracking": event.id, "told": told, "status": shipment.status.value}
-        _tell(work, EventKind.SHIPMENT_TRACKED, shipment, now_whole, actor, data)
+        _tell(work, EventKind.SHIPMENT_TRACKED, shipment, now_whole, actor, at, data)
     for shipment in arrived:
-        _tell(work, EventKind.SHIPMENT_DELIVERED, shipment, now_whole, actor, {"number": shipment.number})
+        _tell(work, EventKind.SHIPMENT_DELIVERED, shipment, now_whole, actor, at, {"number": shipment.number})
     for order_id in sorted({shipment.order_id for shipment in arrived}):
         record_completion(work, wholes[order_id], now_whole[order_id], actor, at)
 
@@ -209,6 +209,7 @@ def _tell(
     shipment: Shipment,
     wholes: Mapping[str, WholeOrder],
     actor: str,
+    at: datetime,
     data: Mapping[str, str | None],
 ) -> None:
     version = wholes[shipment.order_id].order.version
@@ -219,7 +220,7 @@ def _tell(
             order_id=shipment.order_id,
             sequence=version,
             actor=actor,
-            at=work.clock.now(),
+            at=at,
             data=data,
         )
     )

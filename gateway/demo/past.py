@@ -66,6 +66,8 @@ class Past:
             for hour in range(round((midnight(day + timedelta(days=1)) - midnight(day)) / WAVE)):
                 ends_at = midnight(day) + (hour + 1) * WAVE
                 await self._live_until(ends_at, [sale for sale in sales if ends_at - WAVE <= sale.at < ends_at])
+        self._clock.set(midnight(self._days[-1] + timedelta(days=1)))
+        await self._worker.run_until_idle()
         progress("Weeks of orders", 1)
         await self._agenda.close()
 

@@ -132,8 +132,8 @@ class Store:
     async def picks(self, work: str, lines: Sequence[Any] | None = None) -> Any:
         return await self._does(PICK, work, lines=lines)
 
-    async def ships(self, work: str, lines: Sequence[Any] | None = None) -> Any:
-        return (await self._does(SHIP, work, lines=lines))["shipment"]
+    async def ships(self, work: str, **changes: Any) -> Any:
+        return (await self._does(SHIP, work, **changes))["shipment"]
 
     async def makes_ready(self, work: str) -> Any:
         return await self._caller.do(READY, id=work)

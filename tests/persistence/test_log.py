@@ -95,15 +95,18 @@ async def test_an_empty_log_ends_where_it_begins(database):
 async def test_a_timeline_is_paged_by_the_cursors_of_its_events(database, numbering):
     await happened(database, numbering, *(an_event(f"x_{i}", "ord_1" if i % 2 else "ord_2") for i in range(7)))
 
-    first = await SqlLog(database).timeline("ord_1", Page(size=2))
-    second = await SqlLog(database).timeline("ord_1", Page(size=2, after=first.edges[-1].cursor))
+    page = await SqlLog(database).timelines(["ord_1", "ord_2", "ord_3"], Page(size=2))
+    first = page["ord_1"]
+    second = (await SqlLog(database).timelines(["ord_1"], Page(size=2, after=first.edges[-1].cursor)))["ord_1"]
 
     assert [edge.node.subject for edge in (*first.edges, *second.edges)] == ["x_1", "x_3", "x_5"]
     assert (first.has_next, first.has_previous) == (True, False)
     assert (second.has_next, second.has_previous) == (False, True)
+    assert [edge.node.subject for edge in page["ord_2"].edges] == ["x_0", "x_2"]
+    assert not page["ord_3"].edges
     assert first.edges[1].cursor == cursor_of(first.edges[1].node.position)
     with pytest.raises(Refused):
-        await SqlLog(database).timeline("ord_1", Page(after="nonsense"))
+        await SqlLog(database).timelines(["ord_1"], Page(after="nonsense"))
 
 
 async def test_an_event_of_a_transaction_rolled_back_never_happened(database, numbering):
