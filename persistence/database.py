@@ -151,23 +151,21 @@ def _sqlite_engine(
 
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 0x6F726465726C6F6F  # "orderloo" in ASCII: one number for everyone who migrates this database.
+_MAKING_LOCK = 0x6F726465726C6F6F  # "orderloo" in ASCII: one number for everyone who makes this database.
 
 
-async def migrate(url: str) -> None:
-    """Bring a database to the newest migration; of several processes that try, one does and the others wait."""
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[AsyncEngine]:
+    """Make something of a database while no other process does: of several that try, one does and the others wait."""
     engine = create_async_engine(async_url(url))
     try:
         if engine.dialect.name == "sqlite":
-            with await asyncio.to_thread(_locked, Path(f"{engine.url.database}.migrating")):
-                async with engine.begin() as connection:
-                    # Kept in the file. Turned on by the first of several that write, it would find the file locked.
-                    await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                    await connection.run_sync(_upgrade)
+            with await asyncio.to_thread(_locked, Path(f"{engine.url.database}.making")):
+                yield engine
         else:
             async with engine.begin() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-                await connection.run_sync(_upgrade)
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MAKING_LOCK})
+                yield engine
     finally:
         await engine.dispose()
 
@@ -178,6 +176,15 @@ def _locked(file: Path) -> TextIO:
     handle = file.open("w")
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
+
+
+async def migrate(url: str) -> None:
+    """Bring a database to the newest migration."""
+    async with alone(url) as engine, engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # Kept in the file. Turned on by the first of several that write, it would find the file locked.
+            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        await connection.run_sync(_upgrade)
 
 
 def migrations(connection: Connection | None = None) -> Config:

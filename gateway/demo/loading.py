@@ -19,10 +19,11 @@ from domain.world import Reads, UnitOfWork
 from gateway.demo.past import Past
 from gateway.settings import Settings
 from gateway.wiring import FACTS, MADE_BY_DEMO, Process, wire
-from persistence.database import Database
+from persistence.database import Database, alone
 from persistence.demo.demand import midnight
 from persistence.demo.retailer import Retailer, retailer
 from persistence.demo.stock import StockCount
+from persistence.tables import metadata
 
 T = TypeVar("T")
 
@@ -57,25 +58,27 @@ async def load_demo(
 ) -> bool:
     """Load the demo into a migrated, empty database; False where it is there already.
 
-    today: the past ends as it begins, at midnight in Rome. The same day, days, orders and seed give the same orders.
+    today: the past ends at the midnight that begins it, in Rome. days: how long a past. orders_per_day: on an ordinary
+    day; None is as the demand's file says. All of them and the seed alike, the same orders come of it.
     Raises HoldsOtherData.
     """
     today = today or datetime.now(UTC).date()
     past = [today - timedelta(days=days - n) for n in range(days)]
     clock = SetClock(midnight(today) - timedelta(days=days + 1))
     # One process writes, and nobody listens; the database takes test payments by the time it is served.
-    alone = settings.model_copy(update={"redis_url": None, "test_payments": True})
+    by_itself = settings.model_copy(update={"redis_url": None, "test_payments": True})
     randomness = Random(f"demo/{seed}/{today}").randbytes  # noqa: S311  (the demo's ids are no secret)
-    process = await wire(alone, clock=clock, randomness=randomness, is_alone=True)
-    try:
-        if not await _begin(process):
-            return False
-        shop = retailer(today, seed)
-        await _load_retailer(process, shop, progress)
-        await Past(process, clock, shop, past, seed=seed, orders_per_day=orders_per_day).make(progress)
-        await _mark(process.world.database, f"{today} {seed}")
-    finally:
-        await process.close()
+    async with alone(settings.database_url):
+        process = await wire(by_itself, clock=clock, randomness=randomness, is_alone=True)
+        try:
+            if not await _begin(process):
+                return False
+            shop = retailer(today, seed)
+            await _load_retailer(process, shop, progress)
+            await Past(process, clock, shop, past, seed=seed, orders_per_day=orders_per_day).make(progress)
+            await _mark(process.world.database, f"{today} {seed}")
+        finally:
+            await process.close()
     return True
 
 
@@ -83,17 +86,18 @@ async def load_demo(
 
 
 async def _begin(process: Process) -> bool:
-    """Mark the database as being loaded; False where it was loaded before. Raises HoldsOtherData."""
+    """Mark the database as being loaded; False where it was loaded before. Raises HoldsOtherData.
+
+    What a loading left that was cut short is cleared away: nothing else was there when it began.
+    """
     database = process.world.database
     insert = sqlite.insert if database.is_sqlite else postgresql.insert
     row = {"name": MADE_BY_DEMO, "value": _LOADING}
     if await database.run(insert(FACTS).values(row).on_conflict_do_nothing()) == 0:
         (found,) = await database.fetch(select(FACTS.c.value).where(FACTS.c.name == MADE_BY_DEMO))
         if found.value == _LOADING:
-            raise HoldsOtherData(
-                "A loading of the demo was cut short here, or is under way. Load it into an empty database: remove the "
-                "file, or create another one."
-            )
+            await _clear(database)
+            return True
         return False
     if await _is_in_use(process.world.reads):
         await database.run(delete(FACTS).where(FACTS.c.name == MADE_BY_DEMO))
@@ -111,6 +115,13 @@ async def _is_in_use(reads: Reads) -> bool:
         or await reads.catalog.categories()
         or await reads.promising.shipping_methods()
     )
+
+
+async def _clear(database: Database) -> None:
+    async with database.transaction() as transaction:
+        for table in reversed(metadata.sorted_tables):
+            if table is not FACTS:
+                await transaction.run(delete(table))
 
 
 async def _mark(database: Database, value: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.access import EVERY_ORDER, Role, Viewer
@@ -32,7 +32,7 @@ from domain.world import Reads, UnitOfWork
 from gateway.demo.agenda import Agenda, Story
 from gateway.demo.buyers import Buyers
 from gateway.demo.carriers import Carriers
-from persistence.demo.demand import staff
+from persistence.demo.demand import midnight, staff
 from persistence.demo.files import Chance
 from persistence.demo.retailer import Retailer
 
@@ -49,6 +49,9 @@ VANS = {
     StockLocationKind.THIRD_PARTY: time(18),
     StockLocationKind.SUPPLIER: time(15, 30),
 }
+# On the last day all go home early, and leave what came in that day as far as each has come: in every state.
+LAST_SHIFT_ENDS = timedelta(hours=19, minutes=30)
+ALL_STEPS = 3  # Accepted, picked, and what follows.
 VAN_SEARCHED_DAYS_MAX = 20  # Longer than any location is closed.
 PACKAGING_GRAMS = 180
 
@@ -67,7 +70,7 @@ class _Job:
 
 
 class Locations:
-    """last_shift_ends: when everybody goes home, and leaves the work as far as it has come."""
+    """last_day: the one that ends with work in every state, for whoever comes next."""
 
     def __init__(
         self,
@@ -77,10 +80,11 @@ class Locations:
         shop: Retailer,
         *,
         seed: int,
-        last_shift_ends: datetime,
+        last_day: date,
     ) -> None:
         self._agenda = agenda
-        self._last_shift_ends = last_shift_ends
+        self._last_day_begins = midnight(last_day)
+        self._last_shift_ends = midnight(last_day) + LAST_SHIFT_ENDS
         self._buyers = buyers
         self._carriers = carriers
         self._seed = seed
@@ -112,6 +116,9 @@ class Locations:
     async def _work_off(self, job: _Job) -> Story:
         """A piece of work from the first look at it until it is packed."""
         chance, place = job.chance, job.place
+        steps = chance.between(0, ALL_STEPS) if job.task.created_at >= self._last_day_begins else ALL_STEPS
+        if steps < 1:
+            return
         work = yield _working(place, job.task.created_at, chance.between(3, 60))
         if (task := await self._still_wanted(work, job.task, job)) is None:
             return
@@ -120,14 +127,18 @@ class Locations:
                 await self._decline(work, task, job)
                 return
             task = await accept_fulfillment_order(work, task.id, job.viewer)
+        if steps < 2:
+            return
 
         begins_at = work.clock.now() + timedelta(days=job.lead_days)
         minutes = place.processing_minutes * chance.between(30, 130) // 100
-        for line_ids in _rounds(task, chance):
+        for line_ids in _rounds(task, chance, in_two=IN_TWO_ROUNDS if steps == ALL_STEPS else 1):
             work = yield _working(place, begins_at, minutes)
             if (wanted := await self._still_wanted(work, task, job)) is None:
                 return
             task = await self._pick(work, wanted, line_ids, job)
+            if steps < ALL_STEPS:
+                return
             begins_at, minutes = work.clock.now(), chance.between(20, 120)
         if any(line.in_hand for line in task.lines):
             is_collected = task.method is FulfillmentMethod.PICKUP
@@ -207,10 +218,10 @@ def _worker_at(place: StockLocation) -> Viewer:
     return staff(Role.ASSOCIATE, place.code) if is_store else staff(Role.OPERATIONS)
 
 
-def _rounds(task: FulfillmentOrder, chance: Chance) -> Iterator[Sequence[str]]:
-    """The lines that are picked together: mostly all, sometimes the first one before the rest."""
+def _rounds(task: FulfillmentOrder, chance: Chance, *, in_two: float) -> Iterator[Sequence[str]]:
+    """The lines that are picked together: all, or the first one before the rest; in_two: how often."""
     ids = [line.line_id for line in task.lines]
-    if len(ids) > 1 and chance.happens(IN_TWO_ROUNDS):
+    if len(ids) > 1 and chance.happens(in_two):
         yield ids[:1]
         yield ids[1:]
     else:

@@ -16,8 +16,6 @@ from persistence.demo.retailer import Retailer
 
 # What happens within so long is one transaction, and its orders are one batch: for each of its own there is no time.
 WAVE = timedelta(hours=1)
-# On the last day all leave in the middle of the afternoon, with work in every state for whoever comes next.
-LAST_SHIFT_ENDS = timedelta(hours=15, minutes=20)
 _EVENTS_READ_MAX = 1_000  # A wave opens a few dozen pieces of work.
 
 
@@ -48,7 +46,7 @@ class Past:
             self._carriers,
             shop,
             seed=seed,
-            last_shift_ends=midnight(days[-1]) + LAST_SHIFT_ENDS,
+            last_day=days[-1],
         )
         self._read_up_to = 0
 
