@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from domain.catalog.model import PaymentMethod
@@ -68,6 +69,7 @@ JOBS = table_of(JobRow)
 NAMED_MAX = 20  # Rows named of one check: enough to see what went wrong; the rest is counted.
 PAGE_SIZE = 1_000  # Orders whose statuses are reckoned at a time: a few megabytes.
 
+_UNSENT = LINES.c.allocated + LINES.c.picked + LINES.c.ready_for_pickup
 _COUNTERS = ("on_hand", "allocated", "reserved", "damaged", "inspection", "safety_stock")
 
 
@@ -347,29 +349,33 @@ def _payment(row: Row[Any]) -> Payment:
 
 
 def _levels_are_sums() -> Check:
-    moved = (
-        select(
-            MOVEMENTS.c.sku,
-            MOVEMENTS.c.location_code,
-            *(
-                _total(case((MOVEMENTS.c.counter == counter.upper(), MOVEMENTS.c.delta), else_=0)).label(counter)
-                for counter in _COUNTERS
-            ),
-        )
-        .group_by(MOVEMENTS.c.sku, MOVEMENTS.c.location_code)
-        .subquery("moved")
-    )
-    same = and_(moved.c.sku == LEVELS.c.sku, moved.c.location_code == LEVELS.c.location_code)
-    return _check(
-        "stock levels are the sums of their movements",
-        _keys_of(LEVELS, moved),
-        {counter: (_or_none(LEVELS.c[counter]), "", _or_none(moved.c[counter])) for counter in _COUNTERS},
-        of=LEVELS.outerjoin(moved, same, full=True),
-    )
+    moved = {
+        counter: case((MOVEMENTS.c.counter == counter.upper(), MOVEMENTS.c.delta), else_=0) for counter in _COUNTERS
+    }
+    return _compared_with_levels("stock levels are the sums of their movements", MOVEMENTS, moved)
 
 
-def _keys_of(one: FromClause, other: FromClause) -> list[ColumnElement[Any]]:
-    return [func.coalesce(one.c[name], other.c[name]) for name in ("sku", "location_code")]
+def _levels_are_allocated() -> Check:
+    name = "what levels have allocated is what order lines have allocated there"
+    return _compared_with_levels(name, ALLOCATIONS, {"allocated": ALLOCATIONS.c.quantity})
+
+
+def _compared_with_levels(name: str, table: FromClause, counters: Mapping[str, ColumnElement[int]]) -> Check:
+    """Counters of levels are the sums over another table, whichever of the two has rows of a SKU at a location.
+
+    Added up, not joined: without statistics SQLite may join two sums row by row.
+    """
+    levels = [LEVELS.c[counter].label(counter) for counter in counters]
+    others = [figure.label(f"other_{counter}") for counter, figure in counters.items()]
+    both = union_all(
+        select(LEVELS.c.sku, LEVELS.c.location_code, *levels, *(literal(0).label(other.name) for other in others)),
+        select(table.c.sku, table.c.location_code, *(literal(0) for _ in levels), *others),
+    ).subquery("both")
+    keys = [both.c.sku, both.c.location_code]
+    figures = [_total(both.c[column.name]).label(column.name) for column in (*levels, *others)]
+    summed = select(*keys, *figures).group_by(*keys).subquery("summed")
+    rules: dict[str, _Rule] = {each: (summed.c[each], "", summed.c[f"other_{each}"]) for each in counters}
+    return _check(name, [summed.c.sku, summed.c.location_code], rules, of=summed)
 
 
 def _movements_have_levels() -> Check:
@@ -394,22 +400,7 @@ def _no_counter_is_negative() -> Check:
     )
 
 
-def _levels_are_allocated() -> Check:
-    promised = (
-        select(ALLOCATIONS.c.sku, ALLOCATIONS.c.location_code, _total(ALLOCATIONS.c.quantity).label("units"))
-        .group_by(ALLOCATIONS.c.sku, ALLOCATIONS.c.location_code)
-        .subquery("promised")
-    )
-    same = and_(promised.c.sku == LEVELS.c.sku, promised.c.location_code == LEVELS.c.location_code)
-    return _check(
-        "what levels have allocated is what order lines have allocated there",
-        _keys_of(LEVELS, promised),
-        {"allocated": (_or_none(LEVELS.c.allocated), "", _or_none(promised.c.units))},
-        of=LEVELS.outerjoin(promised, same, full=True),
-    )
-
-
-def _lines_are_allocated() -> Check:
+def _allocations_are_of_units() -> Check:
     """A kit has an allocation for each component, all of as many units."""
     parts = (
         select(
@@ -421,15 +412,24 @@ def _lines_are_allocated() -> Check:
         .group_by(ALLOCATIONS.c.line_id, ALLOCATIONS.c.sku)
         .subquery("parts")
     )
-    unsent = LINES.c.allocated + LINES.c.picked + LINES.c.ready_for_pickup
+    return _check(
+        "allocations are of units not yet sent",
+        [parts.c.line_id, parts.c.sku],
+        {
+            "allocated units": (parts.c.units, "", _UNSENT),
+            "allocated parts of a unit": (parts.c.rest, "", literal(0)),
+        },
+        of=parts.join(LINES, LINES.c.id == parts.c.line_id),
+    )
+
+
+def _units_are_allocated() -> Check:
+    has_any = exists().where(ALLOCATIONS.c.line_id == LINES.c.id)
     return _check(
         "units not yet sent are allocated",
-        [LINES.c.id, func.coalesce(parts.c.sku, LINES.c.sku)],
-        {
-            "allocated units": (_or_none(parts.c.units), "", unsent),
-            "allocated parts of a unit": (_or_none(parts.c.rest), "", literal(0)),
-        },
-        of=LINES.outerjoin(parts, parts.c.line_id == LINES.c.id),
+        [LINES.c.id],
+        {"units without an allocation": (_UNSENT, "", literal(0))},
+        where=~has_any,
     )
 
 
@@ -633,7 +633,8 @@ CHECKS: Sequence[Check] = (
     _movements_have_levels(),
     _no_counter_is_negative(),
     _levels_are_allocated(),
-    _lines_are_allocated(),
+    _allocations_are_of_units(),
+    _units_are_allocated(),
     _totals(),
     _payments_are_sums(),
     _orders_are_paid(),

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Info = strawberry.Info[Context, None]
 
 PICKUP_CODE_GUESS = "pickup code"
+SEARCH_LENGTH_MAX = 200  # Longer than any number; SQLite refuses patterns of more than 50,000 characters.
 
 
 # ── Look-ups by id, for whom the row rules let ──
@@ -312,7 +313,7 @@ def _filter(input: "schema.FulfillmentOrderFilter | None") -> FulfillmentOrderFi
         method=tuple(dict.fromkeys(input.method or ())),
         due_before=input.due_before,
         pickup_location=input.pickup_location,
-        search=input.search or None,
+        search=(input.search or "")[:SEARCH_LENGTH_MAX] or None,
     )
 
 

@@ -172,15 +172,14 @@ async def take_in_sales(
     variants = dict(await work.catalog.variants_by_sku(sorted(skus)))
     if terms.create_products:
         variants |= await _made(work, [line for sku, line in skus.items() if sku not in variants])
-    known = [(group, _of_known_goods(group, variants, account)) for group in possible]
-    commands = [sale(lines, channels[_currency(lines)]) for _, lines in known if lines]
+    sales = [lines for group in possible if (lines := _of_known_goods(group, variants, account))]
+    commands = [sale(lines, channels[_currency(lines)]) for lines in sales]
     if terms.stock is StockFor.AS_NEEDED:
         await _receive_what_lacks(work, commands, variants)
     results = await place_orders(work, [Request(command, IMPORTER) for command in commands])
-    placed = [lines for _, lines in known if lines]
     rejected = [
         each
-        for lines, result in zip(placed, results, strict=True)
+        for lines, result in zip(sales, results, strict=True)
         if isinstance(result, Refused)
         for each in refused_lines(lines, result)
     ]
@@ -188,8 +187,8 @@ async def take_in_sales(
         raise SalesRefused(rejected)
     if not all(isinstance(result, Placed) for result in results):
         raise Overtaken
-    account.placed = len(placed)
-    account.ordered += sum(map(len, placed))
+    account.placed = len(sales)
+    account.ordered += sum(map(len, sales))
     return account
 
 

@@ -115,7 +115,7 @@ PLANTED = {
         f"UPDATE stock_levels SET allocated = 99 WHERE {LEVEL}",
     ),
     "an allocation": Planted(
-        "units not yet sent",
+        "allocations are of units",
         FIRST_LINE,
         "allocated units is",
         f"UPDATE allocations SET quantity = quantity + per_unit WHERE line_id = ({FIRST_LINE})",
@@ -123,11 +123,11 @@ PLANTED = {
     "a lost allocation": Planted(
         "units not yet sent",
         FIRST_LINE,
-        "allocated units is 0",
+        "units without an allocation is",
         f"DELETE FROM allocations WHERE line_id = ({FIRST_LINE})",
     ),
     "part of a kit's component": Planted(
-        "units not yet sent",
+        "allocations are of units",
         "SELECT min(line_id) FROM allocations WHERE per_unit = 2",
         "allocated parts of a unit is 1, not 0",
         "UPDATE allocations SET quantity = quantity + 1 WHERE per_unit = 2",
