@@ -120,6 +120,11 @@ class Following:
                     return answers
         raise AssertionError(f"The subscription ended after {answers}.")
 
+    @property
+    def close_code(self) -> int | None:
+        """Why the other end closed the socket; None while it is open."""
+        return self._socket.close_code
+
     def cut(self) -> None:
         """Lose the connection, as a phone in a tunnel does: without a word to the other end."""
         self._socket.transport.abort()

@@ -98,6 +98,10 @@ class Guest:
     async def placing(cls, server: Server, *lines: tuple[str, int], **changes: Any) -> "Guest":
         return cls(server.anybody, await server.anybody.do(PLACE, input=basket(*lines, **changes)))
 
+    def at(self, server: Server) -> "Guest":
+        """The same guest at another server."""
+        return Guest(server.anybody, {"order": self.order, "accessToken": self.token})
+
     def follows(self, after: str | None = "") -> AbstractAsyncContextManager[Following]:
         """Every step of the order from the beginning, or after a cursor."""
         return self._caller.follow(FOLLOW, token=self.token, after=after)

@@ -20,7 +20,7 @@ from tests.shop import whole_schema
 
 EXAMPLES = [60, pytest.param(4_000, marks=pytest.mark.soak)]  # Documents drawn for each root.
 # Of the values at hand each argument gets some, in turn; every argument gets every value in `make soak`.
-SHARES = [0.3, pytest.param(1, marks=pytest.mark.soak)]
+SHARES = [0.25, pytest.param(1, marks=pytest.mark.soak)]
 AT_ONCE = 16
 INSIDE = ("Traceback", "sqlalchemy", "asyncpg", "sqlite3", "[SQL", "site-packages", "domain.", "persistence.")
 

@@ -12,7 +12,7 @@ from domain.access import Role
 from persistence.jobs import LEASE
 from persistence.live import POLL_S
 from tests.factories import an_order
-from tests.journeys.steps import Guest
+from tests.journeys.steps import Guest, Store
 from tests.running import serving, working
 from tests.shop import a_shop
 
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("migrated_database_u
 
 ORDERS = 30
 LOOKS = 4  # How often one process looks what the other did; by itself each would do so after POLL_S.
+SERVICE_RESTART = 1012  # The code a socket is closed with: come again. Source: the IANA registry of RFC 6455.
 WITHOUT_REDIS_S = 5  # As promised.
 EVENTS = "subscription { orderEvents { cursor event { kind } order { id } } }"
 
@@ -66,6 +67,29 @@ async def _seconds_until_told(server, told):
     seconds = monotonic() - began
     await told.until(lambda each: each["event"]["kind"] == "fulfillment_order.opened")
     return seconds
+
+
+async def test_a_server_told_to_stop_lets_its_subscribers_go_and_they_go_on_elsewhere(migrated_database_url, tmp_path):
+    settings = {"database_url": migrated_database_url}
+    async with AsyncExitStack() as stack:
+        shop = await stack.enter_async_context(a_shop(migrated_database_url))
+        await shop.stock(milan={"A": 20})
+        (one, running), (other, _) = await asyncio.gather(
+            *(stack.enter_async_context(serving(tmp_path, **settings)) for _ in range(2))
+        )
+        guest, elsewhere = await Guest.placing(one, ("A", 1)), Store(other, "milan")
+        work = (await guest.sees_work())["milan"]
+        async with guest.follows() as steps:
+            seen = await steps.next(4)
+            await running.stop()
+            left = [step async for step in steps]
+            code = steps.close_code
+        await elsewhere.accepts(work)
+        async with guest.at(other).follows(after=seen[-1]["cursor"]) as steps:
+            (step,) = await steps.next(1)
+
+        assert (left, code) == ([], SERVICE_RESTART)
+        assert step["event"]["kind"] == "fulfillment_order.accepted"
 
 
 async def test_what_a_killed_worker_leaves_another_does_once_its_leases_have_ended(migrated_database_url, tmp_path):

@@ -290,6 +290,13 @@ async def test_who_tracks_by_number_sees_shipments_but_neither_address_nor_code(
     assert tracked["fulfillmentOrders"] == [{"destination": None, "order": {"number": number, "shippingAddress": None}}]
 
 
+async def test_a_search_longer_than_any_number_finds_nothing(shop):
+    await placed(shop, ("A", 1))
+    query = "query ($search: String!) { fulfillmentOrders(filter: {search: $search}) { totalCount } }"
+
+    assert (await ask(shop, query, search="9" * 60_000))["fulfillmentOrders"] == {"totalCount": 0}
+
+
 # ── How many statements ──
 
 
