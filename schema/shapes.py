@@ -34,7 +34,9 @@ class NullWithout(FieldExtension):
         self.scope = scope
 
     def apply(self, field: Any) -> None:
-        field.directives = [*field.directives, Needs(scope=self.scope.value)]
+        # Every schema that is built applies it again, to the same field.
+        if not any(isinstance(directive, Needs) for directive in field.directives):
+            field.directives = [*field.directives, Needs(scope=self.scope.value)]
 
     def resolve(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
         if not info.context.viewer.has(self.scope):
@@ -55,6 +57,7 @@ def shape_of(*domain_classes: type, **type_options: Any) -> Callable[[Kind], Kin
 
     def declare(cls: Kind) -> Kind:
         cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, domain_classes))
+        cls.domain_classes = domain_classes
         declared: Kind = strawberry.type(**type_options)(cls)
         for domain_class in domain_classes:
             known = {field.name for field in fields(domain_class)} | set(dir(domain_class))
@@ -100,7 +103,7 @@ def plain(read: Callable[[Any], Any], *, needs: Scope | None = None, **options: 
         return read(root)
 
     resolve.__annotations__ = {"root": Parent}
-    return answered_by(resolve, needs=needs, **options)
+    return answered_by(resolve, needs=needs, metadata={"read": read}, **options)
 
 
 def asked(*, needs: Scope | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
