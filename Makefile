@@ -20,7 +20,7 @@ serve: setup ## Run Orderloom with demonstration data on PORT (8000).
 	$(BIN)/orderloom serve --demo --port $(PORT)
 
 test: lint ## Check the code, then run the tests (WITHOUT=postgres,redis SEED=… ARGS=…).
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 bench: setup ## Measure what we claim about speed.
 	@for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done

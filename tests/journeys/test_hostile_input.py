@@ -18,7 +18,7 @@ from tests.factories import NOW, key
 from tests.journeys.steps import CANCEL, COLLECT, PICK, PLACE, RECORD, SHIP, Guest, Store, basket
 from tests.shop import whole_schema
 
-EXAMPLES = [60, pytest.param(4_000, marks=pytest.mark.soak)]  # Documents drawn for each root.
+EXAMPLES = [60, pytest.param(1_000, marks=pytest.mark.soak)]  # Documents drawn for each root.
 # Of the values at hand each argument gets some, in turn; every argument gets every value in `make soak`.
 SHARES = [0.25, pytest.param(1, marks=pytest.mark.soak)]
 AT_ONCE = 16

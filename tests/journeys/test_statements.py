@@ -177,8 +177,9 @@ async def _cost(shop: Shop, name: str, rows: int) -> int:
     }
     document, viewer = _document(name), a_viewer(Role.ADMIN, locations=frozenset(map(_place, range(rows))))
     asked = {each: values for each, values in known.items() if f"${each}:" in document}
-    with shop.counting_statements() as statements:
-        await shop.ask(document, viewer, **asked)
+    for _ in range(2):  # The first time there is no plan yet.
+        with shop.counting_statements() as statements:
+            await shop.ask(document, viewer, **asked)
     return len(statements)
 
 
