@@ -18,15 +18,12 @@ from persistence.live import LiveTail
 from persistence.log import EventNumbering, SqlLog
 from persistence.providers.payments import ConfiguredProviders, TestProvider, test_action_url
 from persistence.sealing import Vault
-from persistence.tables.columns import table_of
-from persistence.tables.log import FactRow
+from persistence.tables.log import FACTS
 from persistence.unit_of_work import SqlWorld
 
 # Facts a database knows of itself.
 MADE_BY_DEMO = "made_by_demo"
 SECRET_FINGERPRINT = "secret_fingerprint"
-
-FACTS = table_of(FactRow)
 
 
 class WrongSecret(Exception):  # noqa: N818

@@ -41,30 +41,11 @@ from domain.payments.model import Payment, PaymentStatus, order_payment_status
 from domain.payments.model import status_of as payment_status_of
 from persistence.database import Database, Rows, Statements, Transaction
 from persistence.sql import among
-from persistence.tables.columns import table_of
-from persistence.tables.fulfillment import (
-    FulfillmentOrderLineRow,
-    FulfillmentOrderRow,
-    ShipmentLineRow,
-)
-from persistence.tables.inventory import StockLevelRow, StockMovementRow
-from persistence.tables.log import EventRow, JobRow
-from persistence.tables.orders import AllocationRow, OrderHoldRow, OrderLineRow, OrderRow
-from persistence.tables.payments import PaymentRow, PaymentTransactionRow
-
-ORDERS = table_of(OrderRow)
-LINES = table_of(OrderLineRow)
-ALLOCATIONS = table_of(AllocationRow)
-HOLDS = table_of(OrderHoldRow)
-PAYMENTS = table_of(PaymentRow)
-TRANSACTIONS = table_of(PaymentTransactionRow)
-LEVELS = table_of(StockLevelRow)
-MOVEMENTS = table_of(StockMovementRow)
-WORK = table_of(FulfillmentOrderRow)
-WORK_LINES = table_of(FulfillmentOrderLineRow)
-SHIPMENT_LINES = table_of(ShipmentLineRow)
-EVENTS = table_of(EventRow)
-JOBS = table_of(JobRow)
+from persistence.tables.fulfillment import SHIPMENT_LINES, WORK, WORK_LINES
+from persistence.tables.inventory import LEVELS, MOVEMENTS
+from persistence.tables.log import EVENTS, JOBS
+from persistence.tables.orders import ALLOCATIONS, HOLDS, LINES, ORDERS
+from persistence.tables.payments import PAYMENTS, TRANSACTIONS
 
 NAMED_MAX = 20  # Rows named of one check: enough to see what went wrong; the rest is counted.
 PAGE_SIZE = 1_000  # Orders whose statuses are reckoned at a time: a few megabytes.

@@ -39,27 +39,8 @@ from persistence.catalog_import import write_products
 from persistence.database import Rows, Statements
 from persistence.paging import slice_of
 from persistence.sql import among
-from persistence.tables.catalog import (
-    CategoryRow,
-    ChannelRow,
-    KitComponentRow,
-    PriceRow,
-    ProductCategoryRow,
-    ProductRow,
-    VariantRow,
-)
-from persistence.tables.columns import table_of
-from persistence.tables.inventory import StockLevelRow, StockLocationRow
-
-CHANNELS = table_of(ChannelRow)
-CATEGORIES = table_of(CategoryRow)
-PRODUCTS = table_of(ProductRow)
-ASSIGNED = table_of(ProductCategoryRow)
-VARIANTS = table_of(VariantRow)
-COMPONENTS = table_of(KitComponentRow)
-PRICES = table_of(PriceRow)
-LEVELS = table_of(StockLevelRow)
-LOCATIONS = table_of(StockLocationRow)
+from persistence.tables.catalog import ASSIGNED, CATEGORIES, CHANNELS, COMPONENTS, PRICES, PRODUCTS, VARIANTS
+from persistence.tables.inventory import LEVELS, LOCATIONS
 
 _LOCK = 0x636174616C6F67  # "catalog" in ASCII: one number for everyone who changes it.
 

@@ -11,14 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, insert, se
 from domain.catalog.model import Imported, ImportProduct, ImportVariant, searchable
 from persistence.database import Statements
 from persistence.sql import among
-from persistence.tables.catalog import KitComponentRow, PriceRow, ProductCategoryRow, ProductRow, VariantRow
-from persistence.tables.columns import table_of
-
-PRODUCTS = table_of(ProductRow)
-CATEGORIES = table_of(ProductCategoryRow)
-VARIANTS = table_of(VariantRow)
-COMPONENTS = table_of(KitComponentRow)
-PRICES = table_of(PriceRow)
+from persistence.tables.catalog import ASSIGNED, COMPONENTS, PRICES, PRODUCTS, VARIANTS
 
 Record = dict[str, Any]
 
@@ -31,7 +24,7 @@ async def write_products(statements: Statements, products: Sequence[ImportProduc
         table: await _kept(statements, table, condition)
         for table, condition in (
             (PRODUCTS, among(PRODUCTS.c.code, codes)),
-            (CATEGORIES, among(CATEGORIES.c.product_code, codes)),
+            (ASSIGNED, among(ASSIGNED.c.product_code, codes)),
             (VARIANTS, among(VARIANTS.c.product_code, codes)),
             (COMPONENTS, among(COMPONENTS.c.kit_sku, product_of)),
             (PRICES, among(PRICES.c.sku, product_of)),
@@ -41,7 +34,7 @@ async def write_products(statements: Statements, products: Sequence[ImportProduc
     rows = _product_rows(products, kept[VARIANTS])
     whole = _Difference.between(PRODUCTS, kept[PRODUCTS], rows)
     parts = [
-        _Difference.between(CATEGORIES, kept[CATEGORIES], _category_rows(products)),
+        _Difference.between(ASSIGNED, kept[ASSIGNED], _category_rows(products)),
         _Difference.between(VARIANTS, listed, _variant_rows(products)),
         _Difference.between(COMPONENTS, kept[COMPONENTS], _component_rows(products)),
         _Difference.between(PRICES, kept[PRICES], _price_rows(products)),

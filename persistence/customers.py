@@ -11,10 +11,7 @@ from domain.places import Address, GeoPoint
 from persistence.database import Statements
 from persistence.sealing import Vault
 from persistence.sql import among
-from persistence.tables.columns import table_of
-from persistence.tables.customers import CustomerRow
-
-CUSTOMERS = table_of(CustomerRow)
+from persistence.tables.customers import CUSTOMERS
 
 
 class SqlCustomers:

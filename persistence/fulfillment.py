@@ -49,26 +49,9 @@ from persistence.orders import visible
 from persistence.paging import cursor_of, key_of, slice_of
 from persistence.sealing import Vault
 from persistence.sql import among, given
-from persistence.tables.columns import table_of
-from persistence.tables.customers import CustomerRow
-from persistence.tables.fulfillment import (
-    FulfillmentOrderLineRow,
-    FulfillmentOrderRow,
-    PickupRow,
-    ShipmentLineRow,
-    ShipmentRow,
-    TrackingEventRow,
-)
-from persistence.tables.orders import OrderRow
-
-WORK = table_of(FulfillmentOrderRow)
-WORK_LINES = table_of(FulfillmentOrderLineRow)
-PICKUPS = table_of(PickupRow)
-SHIPMENTS = table_of(ShipmentRow)
-SHIPMENT_LINES = table_of(ShipmentLineRow)
-TRACKING = table_of(TrackingEventRow)
-ORDERS = table_of(OrderRow)
-CUSTOMERS = table_of(CustomerRow)
+from persistence.tables.customers import CUSTOMERS
+from persistence.tables.fulfillment import PICKUPS, SHIPMENT_LINES, SHIPMENTS, TRACKING, WORK, WORK_LINES
+from persistence.tables.orders import ORDERS
 
 _LINE_UNITS = ("picked", "short", "handed_over", "canceled")
 

@@ -11,10 +11,7 @@ from domain.errors import InputError
 from domain.idempotency import Answer, Asked, reused
 from persistence.database import Statements
 from persistence.sealing import Vault
-from persistence.tables.columns import table_of
-from persistence.tables.log import IdempotencyKeyRow
-
-KEYS = table_of(IdempotencyKeyRow)
+from persistence.tables.log import KEYS
 
 
 class SqlIdempotencyKeys:

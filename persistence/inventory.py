@@ -46,15 +46,11 @@ from persistence.customers import address_of
 from persistence.database import Statements
 from persistence.paging import ListOfEach, slice_of
 from persistence.sql import among, given
-from persistence.tables.columns import UtcDateTime, table_of
-from persistence.tables.inventory import InboundSupplyRow, StockLevelRow, StockLocationRow, StockMovementRow
+from persistence.tables.columns import UtcDateTime
+from persistence.tables.inventory import LEVELS, LOCATIONS, MOVEMENTS, SUPPLY
 
 T = TypeVar("T")
 
-LOCATIONS = table_of(StockLocationRow)
-LEVELS = table_of(StockLevelRow)
-MOVEMENTS = table_of(StockMovementRow)
-SUPPLY = table_of(InboundSupplyRow)
 
 _COUNTERS = {counter: counter.value.lower() for counter in StockCounter}
 _LEVEL_COLUMNS = {"sku": str, "location_code": str}

@@ -15,12 +15,10 @@ from domain.clock import Clock
 from domain.errors import Refused
 from domain.jobs import NewJob
 from persistence.database import Database, Statements
-from persistence.tables.columns import table_of
-from persistence.tables.log import JobRow
+from persistence.tables.log import JOBS
 
 logger = logging.getLogger(__name__)
 
-JOBS = table_of(JobRow)
 
 READY, DEAD = "ready", "dead"
 LEASE = timedelta(seconds=60)  # Far longer than any job takes; the work of a process that died waits no longer.

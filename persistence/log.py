@@ -15,12 +15,10 @@ from domain.paging import Page, Slice
 from persistence.database import Database, Statements
 from persistence.event_bus import EventBus
 from persistence.sql import among
-from persistence.tables.columns import table_of
-from persistence.tables.log import EventRow
+from persistence.tables.log import EVENTS
 
 logger = logging.getLogger(__name__)
 
-EVENTS = table_of(EventRow)
 
 # What a database raises that cannot be reached or breaks off.
 DATABASE_FAULTS = (SQLAlchemyError, OSError)

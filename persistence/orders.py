@@ -54,18 +54,9 @@ from persistence.paging import ListOfEach, slice_of
 from persistence.payments import SqlPayments
 from persistence.sealing import Vault
 from persistence.sql import among, given
-from persistence.tables.columns import table_of
-from persistence.tables.customers import CustomerRow
-from persistence.tables.fulfillment import FulfillmentOrderLineRow, FulfillmentOrderRow
-from persistence.tables.orders import AllocationRow, OrderHoldRow, OrderLineRow, OrderRow
-
-ORDERS = table_of(OrderRow)
-LINES = table_of(OrderLineRow)
-ALLOCATIONS = table_of(AllocationRow)
-HOLDS = table_of(OrderHoldRow)
-CUSTOMERS = table_of(CustomerRow)
-WORK = table_of(FulfillmentOrderRow)
-WORK_LINES = table_of(FulfillmentOrderLineRow)
+from persistence.tables.customers import CUSTOMERS
+from persistence.tables.fulfillment import WORK, WORK_LINES
+from persistence.tables.orders import ALLOCATIONS, HOLDS, LINES, ORDERS
 
 # All of an order's row but what is sealed, which is read only where it is asked for.
 _PLAIN = [column for column in ORDERS.columns if column.name != "sealed"]
@@ -161,13 +152,13 @@ class SqlOrders:
     async def contacts_by_order(self, order_ids: Sequence[str]) -> Mapping[str, Contact]:
         rows = await self._statements.fetch(
             select(ORDERS.c.id, ORDERS.c.sealed, CUSTOMERS.c.id.label("owner"), CUSTOMERS.c.wrapped_key)
-            .join(CustomerRow, CUSTOMERS.c.id == ORDERS.c.customer_id)
+            .join(CUSTOMERS, CUSTOMERS.c.id == ORDERS.c.customer_id)
             .where(among(ORDERS.c.id, order_ids))
         )
         return {row.id: contact_of(self._vault.open(row.sealed, row.wrapped_key, row.owner, row.id)) for row in rows}
 
     def _lines(self) -> Select[*tuple[Any, ...]]:
-        return select(*LINES.columns, ORDERS.c.currency).join(OrderRow, ORDERS.c.id == LINES.c.order_id)
+        return select(*LINES.columns, ORDERS.c.currency).join(ORDERS, ORDERS.c.id == LINES.c.order_id)
 
     def _passing(self, filter: OrderFilter) -> list[ColumnElement[bool]]:
         """What a filter asks, as conditions on `orders`."""

@@ -18,11 +18,7 @@ from domain.payments.model import (
 )
 from persistence.database import Statements
 from persistence.sql import among
-from persistence.tables.columns import table_of
-from persistence.tables.payments import PaymentRow, PaymentTransactionRow
-
-PAYMENTS = table_of(PaymentRow)
-TRANSACTIONS = table_of(PaymentTransactionRow)
+from persistence.tables.payments import PAYMENTS, TRANSACTIONS
 
 
 class SqlPayments:
@@ -47,7 +43,7 @@ class SqlPayments:
     async def transactions_by_payment(self, payment_ids: Sequence[str]) -> Mapping[str, list[PaymentTransaction]]:
         rows = await self._statements.fetch(
             select(*TRANSACTIONS.columns, PAYMENTS.c.currency)
-            .join(PaymentRow, PAYMENTS.c.id == TRANSACTIONS.c.payment_id)
+            .join(PAYMENTS, PAYMENTS.c.id == TRANSACTIONS.c.payment_id)
             .where(among(TRANSACTIONS.c.payment_id, payment_ids))
             .order_by(TRANSACTIONS.c.at, TRANSACTIONS.c.id)
         )

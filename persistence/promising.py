@@ -10,10 +10,7 @@ from domain.money import Money
 from domain.promising.model import ServiceLevel, ShippingMethod, ShippingRate
 from persistence.database import Statements
 from persistence.sql import among
-from persistence.tables.columns import table_of
-from persistence.tables.promising import ShippingMethodRow
-
-METHODS = table_of(ShippingMethodRow)
+from persistence.tables.promising import METHODS
 
 
 class SqlPromising:

@@ -18,12 +18,13 @@ from domain.promising.service import save_shipping_method
 from domain.world import Reads, UnitOfWork
 from gateway.demo.past import Past
 from gateway.settings import Settings
-from gateway.wiring import FACTS, MADE_BY_DEMO, Process, wire
+from gateway.wiring import MADE_BY_DEMO, Process, wire
 from persistence.database import Database, alone
 from persistence.demo.demand import midnight
 from persistence.demo.retailer import Retailer, retailer
 from persistence.demo.stock import StockCount
 from persistence.tables import metadata
+from persistence.tables.log import FACTS
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Text
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key, OrderedJson, UtcDateTime
+from persistence.tables.columns import Json, Key, OrderedJson, UtcDateTime, table_of
 
 
 class ChannelRow(SQLModel, table=True):
@@ -101,3 +101,12 @@ class PriceRow(SQLModel, table=True):
     sku: str = Field(sa_column=Column(Key, ForeignKey("variants.sku"), primary_key=True))
     channel_code: str = Field(sa_column=Column(Key, ForeignKey("channels.code"), primary_key=True))
     amount_minor: int = Field(sa_type=BigInteger)
+
+
+CHANNELS = table_of(ChannelRow)
+CATEGORIES = table_of(CategoryRow)
+PRODUCTS = table_of(ProductRow)
+ASSIGNED = table_of(ProductCategoryRow)
+VARIANTS = table_of(VariantRow)
+COMPONENTS = table_of(KitComponentRow)
+PRICES = table_of(PriceRow)

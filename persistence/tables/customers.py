@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Key, UtcDateTime
+from persistence.tables.columns import Key, UtcDateTime, table_of
 
 
 class CustomerRow(SQLModel, table=True):
@@ -22,3 +22,6 @@ class CustomerRow(SQLModel, table=True):
     sealed: bytes
     language: str | None
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+CUSTOMERS = table_of(CustomerRow)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key, UtcDateTime
+from persistence.tables.columns import Json, Key, UtcDateTime, table_of
 
 
 class FulfillmentOrderRow(SQLModel, table=True):
@@ -112,3 +112,11 @@ class TrackingEventRow(SQLModel, table=True):
     longitude: float | None
     readings: dict[str, Any] | None = Field(sa_type=Json)
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+WORK = table_of(FulfillmentOrderRow)
+WORK_LINES = table_of(FulfillmentOrderLineRow)
+PICKUPS = table_of(PickupRow)
+SHIPMENTS = table_of(ShipmentRow)
+SHIPMENT_LINES = table_of(ShipmentLineRow)
+TRACKING = table_of(TrackingEventRow)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Time
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import BigId, Json, Key, UtcDateTime
+from persistence.tables.columns import BigId, Json, Key, UtcDateTime, table_of
 
 
 class StockLocationRow(SQLModel, table=True):
@@ -93,3 +93,9 @@ class InboundSupplyRow(SQLModel, table=True):
     allocated: int
     expected_at: datetime = Field(sa_type=UtcDateTime)
     status: str
+
+
+LOCATIONS = table_of(StockLocationRow)
+LEVELS = table_of(StockLevelRow)
+MOVEMENTS = table_of(StockMovementRow)
+SUPPLY = table_of(InboundSupplyRow)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import BigId, Json, Key, UtcDateTime
+from persistence.tables.columns import BigId, Json, Key, UtcDateTime, table_of
 
 
 class EventRow(SQLModel, table=True):
@@ -79,3 +79,9 @@ class FactRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True, sa_type=Key)
     value: str
+
+
+EVENTS = table_of(EventRow)
+JOBS = table_of(JobRow)
+KEYS = table_of(IdempotencyKeyRow)
+FACTS = table_of(FactRow)

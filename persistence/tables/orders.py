@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key, UtcDateTime
+from persistence.tables.columns import Json, Key, UtcDateTime, table_of
 
 
 class OrderRow(SQLModel, table=True):
@@ -122,3 +122,9 @@ class OrderHoldRow(SQLModel, table=True):
     reason: str
     placed_by: str
     placed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+ORDERS = table_of(OrderRow)
+LINES = table_of(OrderLineRow)
+ALLOCATIONS = table_of(AllocationRow)
+HOLDS = table_of(OrderHoldRow)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Key, UtcDateTime
+from persistence.tables.columns import Key, UtcDateTime, table_of
 
 
 class PaymentRow(SQLModel, table=True):
@@ -51,3 +51,7 @@ class PaymentTransactionRow(SQLModel, table=True):
     status: str
     provider_reference: str | None
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+PAYMENTS = table_of(PaymentRow)
+TRANSACTIONS = table_of(PaymentTransactionRow)

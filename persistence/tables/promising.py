@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from persistence.tables.columns import Json, Key, OrderedJson
+from persistence.tables.columns import Json, Key, OrderedJson, table_of
 
 
 class ShippingMethodRow(SQLModel, table=True):
@@ -17,3 +17,6 @@ class ShippingMethodRow(SQLModel, table=True):
     countries: list[str] = Field(sa_type=Json)
     rates: list[dict[str, Any]] = Field(sa_type=Json)
     active: bool
+
+
+METHODS = table_of(ShippingMethodRow)

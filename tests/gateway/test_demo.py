@@ -14,21 +14,20 @@ from domain.orders.model import OrderFilter, OrderSort
 from domain.paging import PAGE_SIZE_MAX, Page
 from gateway.demo import CUSTOMER, LOCATION, HoldsOtherData, load_demo
 from gateway.settings import read_settings
-from gateway.wiring import FACTS, MADE_BY_DEMO, wire
+from gateway.wiring import MADE_BY_DEMO, wire
 from persistence.audit import audit
 from persistence.database import Database
 from persistence.demo.demand import Demand, midnight
 from persistence.demo.retailer import retailer
-from persistence.tables.columns import table_of
-from persistence.tables.log import EventRow, JobRow
-from persistence.tables.orders import OrderLineRow, OrderRow
+from persistence.tables.log import EVENTS, FACTS, JOBS
+from persistence.tables.orders import LINES, ORDERS
 from tests.conftest import BOTH_DATABASES, _migrated
 from tests.shop import SECRET
 
 TODAY = date(2026, 6, 12)
 SMALL = {"today": TODAY, "days": 3, "orders_per_day": 7}
 
-ORDERS, LINES, EVENTS, JOBS = map(table_of, (OrderRow, OrderLineRow, EventRow, JobRow))
+
 EVERYTHING = (ORDERS, LINES, EVENTS, JOBS, FACTS)
 
 

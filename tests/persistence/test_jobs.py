@@ -13,7 +13,8 @@ from domain.clock import SetClock
 from domain.jobs import NewJob
 from persistence import jobs
 from persistence.database import Database
-from persistence.jobs import BACKOFF_MAX, DEAD, JOB_ATTEMPTS_MAX, JOBS, LEASE, Job, LeaseLost, SqlJobs
+from persistence.jobs import BACKOFF_MAX, DEAD, JOB_ATTEMPTS_MAX, LEASE, Job, LeaseLost, SqlJobs
+from persistence.tables.log import JOBS
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 A_MINUTE = timedelta(minutes=1)
