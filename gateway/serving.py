@@ -1,28 +1,38 @@
 """The schema as it is served: what may run is decided before anything does, and no fault shows its inside."""
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import strawberry
 import structlog
-from graphql import ASTValidationRule, GraphQLError, NoSchemaIntrospectionCustomRule, get_operation_ast
+from graphql import (
+    ASTValidationRule,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    NoSchemaIntrospectionCustomRule,
+    get_operation_ast,
+)
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.field import StrawberryField
 from strawberry.types.graphql import OperationType
 
 from domain.access import Scope
 from domain.errors import Forbidden, Refused
 from domain.events import cursor_of
+from gateway.execution import Host, Read, Related, compiled_executor
 from gateway.limits import Measuring, root_fields, too_big
 from gateway.settings import Settings
 from gateway.telemetry import Stopwatch, Telemetry
 from resolvers.context import Context
 from schema.scalars import SCALARS
+from schema.shapes import NullWithout
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -45,6 +55,7 @@ class Roots:
 
 
 def build_schema(roots: Roots, settings: Settings, telemetry: Telemetry | None = None) -> "ServedSchema":
+    telemetry = telemetry or Telemetry()
     rules: list[type[ASTValidationRule]] = [] if settings.introspection else [NoSchemaIntrospectionCustomRule]
     return ServedSchema(
         roots.query,
@@ -52,8 +63,9 @@ def build_schema(roots: Roots, settings: Settings, telemetry: Telemetry | None =
         roots.subscription,
         types=roots.types,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not settings.introspection),
+        execution_context_class=compiled_executor(house(telemetry)) if settings.compiled else None,
         extensions=[
-            lambda: Observation(telemetry or Telemetry()),
+            lambda: Observation(telemetry),
             lambda: MaxTokensLimiter(settings.tokens_max),
             lambda: AddValidationRules(rules),
             lambda: ParserCache(DOCUMENTS_CACHED),
@@ -61,6 +73,33 @@ def build_schema(roots: Roots, settings: Settings, telemetry: Telemetry | None =
             lambda: Admission(settings),
         ],
     )
+
+
+def house(telemetry: Telemetry) -> Host:
+    """What plans are told of our fields: schema/shapes.py left it in their metadata."""
+
+    def answer(field: GraphQLField) -> Read | Related | None:
+        metadata: Mapping[Any, Any] = _declared(field).metadata or {}
+        if "batch" in metadata:
+            return Related(metadata["batch"], metadata["key"])
+        return Read(metadata["read"]) if "read" in metadata else None
+
+    def opens(field: GraphQLField, scopes: frozenset[Scope]) -> bool:
+        return all(each.scope in scopes for each in _declared(field).extensions if isinstance(each, NullWithout))
+
+    def rights(context: Context) -> frozenset[Scope]:
+        return context.viewer.scopes
+
+    return Host(answer, Context.look_up, rights, opens, _domain_classes, telemetry.hand_back)
+
+
+def _declared(field: GraphQLField) -> StrawberryField:
+    declared: StrawberryField = field.extensions["strawberry-definition"]
+    return declared
+
+
+def _domain_classes(type_: GraphQLObjectType) -> tuple[type, ...] | None:
+    return getattr(type_.extensions["strawberry-definition"].origin, "domain_classes", None)
 
 
 class ServedSchema(strawberry.Schema):

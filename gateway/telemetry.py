@@ -45,6 +45,12 @@ class Telemetry:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self.handed_back = Counter(
+            "orderloom_plans_handed_back",
+            "Values that a plan gave back to graphql-core, which completes them slowly.",
+            ["field", "reason"],
+            registry=self._registry,
+        )
         self.jobs = Counter("orderloom_jobs", "Jobs done.", ["kind", "outcome"], registry=self._registry)
         self.in_flight = self._gauge("orderloom_requests_in_flight", "HTTP requests being answered.")
         self.sockets = self._gauge("orderloom_sockets", "Open WebSocket connections.")
@@ -58,6 +64,10 @@ class Telemetry:
         self.operations.labels(kind, self._bounded(name), outcome).inc()
         if seconds is not None:
             self.operation_seconds.labels(kind).observe(seconds)
+
+    def hand_back(self, field: str, reason: str) -> None:
+        """field: one of the schema's, as Type.field. reason: one of gateway.execution.REASONS."""
+        self.handed_back.labels(field, reason).inc()
 
     def job(self, kind: str, outcome: str) -> None:
         self.jobs.labels(kind, outcome).inc()

@@ -1,5 +1,6 @@
 """What a resolver has at hand: who asks, the world, and loaders that live as long as one operation or event."""
 
+from asyncio import Event
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -32,18 +33,22 @@ class Context:
     request_id: str = ""
     opened_order_ids: set[str] = field(default_factory=set)
     event_cursor: str | None = None
-    _loaders: dict[Batch, DataLoader[Any, Any]] = field(default_factory=dict)
+    _lookups: dict[Batch, "_Lookup"] = field(default_factory=dict)
 
     def load(self, batch: Batch, key: Any) -> Awaitable[Any]:
         """The value of one key, looked up together with all the others of this moment; None where there is none."""
-        return self._loader(batch).load(key)
+        return self._lookup(batch).loader.load(key)
 
     def load_many(self, batch: Batch, keys: Iterable[Any]) -> Awaitable[list[Any]]:
-        return self._loader(batch).load_many(keys)
+        return self._lookup(batch).loader.load_many(keys)
+
+    def look_up(self, batch: Batch, keys: Sequence[Any]) -> Awaitable[Mapping[Any, Any]]:
+        """What `load` gives for each key, in one wait for all of them; there may be more in it."""
+        return self._lookup(batch).loader.load(_Many(keys))
 
     def prime(self, batch: Batch, values: Mapping[Any, Any]) -> None:
         """What was just read or written, so that it is not looked up again."""
-        self._loader(batch).prime_many(dict(values), force=True)
+        self._lookup(batch).prime(values)
 
     @property
     def orders_seen(self) -> OrdersSeen:
@@ -59,19 +64,59 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was loaded: after a change, and between two events of a subscription."""
-        self._loaders.clear()
+        self._lookups.clear()
 
     def work(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work in this caller's name; a clean exit commits it."""
         return self.world.work()
 
-    def _loader(self, batch: Batch) -> DataLoader[Any, Any]:
-        loader = self._loaders.get(batch)
-        if loader is None:
+    def _lookup(self, batch: Batch) -> "_Lookup":
+        lookup = self._lookups.get(batch)
+        if lookup is None:
+            lookup = self._lookups[batch] = _Lookup(self, batch)
+        return lookup
 
-            async def load(keys: list[Any]) -> list[Any]:
-                found = await batch(self, keys)
-                return [found.get(key) for key in keys]
 
-            loader = self._loaders[batch] = DataLoader(load_fn=load)
-        return loader
+class _Many:
+    """Several keys that are waited for as one."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: Sequence[Any]) -> None:
+        self.keys = keys
+
+
+class _Lookup:
+    """One batch in one context: what is known of it, what is under way, and what gathers the keys to be asked next."""
+
+    def __init__(self, context: Context, batch: Batch) -> None:
+        self._context = context
+        self._batch = batch
+        self._known: dict[Any, Any] = {}
+        self._under_way: dict[Any, Event] = {}
+        self.loader: DataLoader[Any, Any] = DataLoader(load_fn=self._load)
+
+    def prime(self, values: Mapping[Any, Any]) -> None:
+        self._known.update(values)
+        self.loader.prime_many(dict(values), force=True)
+
+    async def _load(self, asked: list[Any]) -> list[Any]:
+        keys = dict.fromkeys(key for each in asked for key in (each.keys if isinstance(each, _Many) else (each,)))
+        while missing := [key for key in keys if key not in self._known]:
+            if new := [key for key in missing if key not in self._under_way]:
+                await self._ask(new)
+            else:
+                await self._under_way[missing[0]].wait()
+        return [self._known if isinstance(each, _Many) else self._known[each] for each in asked]
+
+    async def _ask(self, keys: list[Any]) -> None:
+        done = Event()
+        self._under_way.update(dict.fromkeys(keys, done))
+        try:
+            found = await self._batch(self._context, keys)
+            for key in keys:
+                self._known.setdefault(key, found.get(key))  # What was primed meanwhile is newer.
+        finally:
+            for key in keys:
+                del self._under_way[key]
+            done.set()

@@ -305,8 +305,9 @@ async def test_a_work_list_costs_as_many_statements_for_many_as_for_one(shop):
         _, task_id = await placed(shop, ("A", 1))
         await shipped(shop, task_id)
         await ready(shop)
-        with shop.counting_statements() as statements:
-            await ask(shop, WORK_LIST)
+        for _ in range(2):  # The first time there is no plan yet.
+            with shop.counting_statements() as statements:
+                await ask(shop, WORK_LIST)
         if i == 0:
             for_few = len(statements)
 
@@ -320,8 +321,9 @@ async def test_an_orders_parts_cost_as_many_statements_for_many_orders_as_for_on
         _, task_id = await placed(shop, ("A", 1))
         await shipped(shop, task_id)
         await ready(shop)
-        with shop.counting_statements() as statements:
-            await ask(shop, query)
+        for _ in range(2):  # The first time there is no plan yet.
+            with shop.counting_statements() as statements:
+                await ask(shop, query)
         counts.append(len(statements))
 
     assert counts[0] == counts[1]

@@ -134,8 +134,9 @@ async def test_a_list_of_orders_costs_as_many_statements_for_many_as_for_one(sho
         for _ in range(orders):
             await shop.place(an_order(("A", 1), ("B", 2)), ADA)
         await shop.run_jobs()
-        with shop.counting_statements() as statements:
-            found = await shop.ask(query, AGENT)
+        for _ in range(2):  # The first time there is no plan yet.
+            with shop.counting_statements() as statements:
+                found = await shop.ask(query, AGENT)
         counts.append(len(statements))
 
     assert len(found["orders"]["nodes"]) == 13

@@ -1,0 +1,174 @@
+"""Operations that were found valid once, executed again without being parsed and validated again.
+
+What is to be decided for each request (who may ask, how much, how it is counted and how errors are shown) stays with
+the host: it asks `PreparedOperations.get`, decides, and executes. What it worked out of the document alone it may keep
+in `memo`, beside the document it belongs to.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLBoolean,
+    GraphQLError,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLSchema,
+    GraphQLString,
+    OperationDefinitionNode,
+    OperationType,
+    get_operation_ast,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.executor import default_field_resolver, default_type_resolver
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
+from strawberry.execution import optimized_is_awaitable
+
+from gateway.execution.executor import CompiledExecutor
+from gateway.execution.leaves import INT_MAX, INT_MIN
+
+# Operations kept; at its largest a document takes about a megabyte.
+PREPARED_MAX = 500
+# As many faults in variables as graphql-core tells at once.
+VARIABLE_ERRORS_MAX = 50
+
+IsCoerced = Callable[[Any], bool]
+
+
+@dataclass(slots=True)
+class Prepared:
+    """One operation of a valid document, ready to be executed with any variables."""
+
+    schema: GraphQLSchema
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    executor_class: type[CompiledExecutor]
+    memo: dict[Hashable, Any] = field(default_factory=dict)
+    _fragments: dict[str, FragmentDefinitionNode] = field(init=False)
+    _details: dict[str, FragmentDetails] = field(init=False)
+    _variables: list[tuple[GraphQLVariableSignature, IsCoerced | None]] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        definitions = [each for each in self.document.definitions if isinstance(each, FragmentDefinitionNode)]
+        self._fragments = {each.name.value: each for each in definitions}
+        self._details = {each.name.value: FragmentDetails(each) for each in definitions}
+        self._variables = _signatures(self.schema, self.operation)
+
+    @property
+    def name(self) -> str | None:
+        return self.operation.name.value if self.operation.name else None
+
+    def execute(
+        self,
+        variables: Mapping[str, Any] | None,
+        context: Any,
+        root: Any = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """Execute the query or mutation, as graphql-core's `execute` would."""
+        values = self.values(variables or {})
+        if isinstance(values, list):
+            return ExecutionResult(None, values)
+        executor = self.executor_class(
+            self.schema,
+            self._fragments,
+            self._details,
+            root,
+            context,
+            self.operation,
+            values,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=operation_extensions,
+        )
+        result: Any = executor.execute_operation()
+        return result  # type: ignore[no-any-return]  # Nothing of it is incremental: it has no @defer.
+
+    def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+        """The variables; those that need no coercing are taken as they are."""
+        if self._variables is None:
+            return self._coerced(given)
+        sources, coerced = {}, {}
+        for signature, is_coerced in self._variables:
+            name = signature.name
+            if is_coerced is None or name not in given or not is_coerced(given[name]):
+                return self._coerced(given)
+            coerced[name] = value = given[name]
+            sources[name] = VariableValueSource(signature, value)
+        return VariableValues(sources, coerced)
+
+    def _coerced(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+        definitions = self.operation.variable_definitions or ()
+        return get_variable_values(self.schema, definitions, dict(given), max_errors=VARIABLE_ERRORS_MAX)
+
+
+class PreparedOperations:
+    """The operations a host has seen through its whole pipeline, by text and name."""
+
+    def __init__(self, schema: GraphQLSchema, executor_class: type[CompiledExecutor]) -> None:
+        self._schema = schema
+        self._executor_class = executor_class
+        self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
+
+    def get(self, text: str, name: str | None) -> Prepared | None:
+        found = self._kept.get((text, name))
+        if found:
+            self._kept.move_to_end((text, name))
+        return found
+
+    def keep(self, text: str, name: str | None, document: DocumentNode) -> None:
+        """Keep an operation that was executed, so is valid. Subscriptions are not kept: they are seldom begun."""
+        operation = get_operation_ast(document, name)
+        if operation is None or operation.operation is OperationType.SUBSCRIPTION or _has_variables(document):
+            return
+        self._kept[text, name] = Prepared(self._schema, document, operation, self._executor_class)
+        if len(self._kept) > PREPARED_MAX:
+            self._kept.popitem(last=False)
+
+
+def _has_variables(document: DocumentNode) -> bool:
+    """Fragments with variables of their own are an experiment of graphql-core's."""
+    return any(isinstance(each, FragmentDefinitionNode) and each.variable_definitions for each in document.definitions)
+
+
+def _signatures(
+    schema: GraphQLSchema, operation: OperationDefinitionNode
+) -> list[tuple[GraphQLVariableSignature, IsCoerced | None]] | None:
+    """Each variable, and what says that a value of it is coerced already; None where graphql-core is to look."""
+    found: list[tuple[GraphQLVariableSignature, IsCoerced | None]] = []
+    for definition in operation.variable_definitions or ():
+        signature = get_variable_signature(schema, definition)
+        if isinstance(signature, GraphQLError):
+            return None
+        found.append((signature, _is_coerced(signature.type)))
+    return found
+
+
+def _is_coerced(type_: Any) -> IsCoerced | None:
+    """Says of a JSON value that coercing would leave it as it is; None where that takes more than a look."""
+    if is_non_null_type(type_):
+        return _of_value(type_.of_type)
+    of_value = _of_value(type_)
+    return of_value and (lambda value: value is None or of_value(value))
+
+
+def _of_value(type_: Any) -> IsCoerced | None:
+    if type_ is GraphQLString or type_ is GraphQLID:
+        return lambda value: type(value) is str
+    if type_ is GraphQLBoolean:
+        return lambda value: type(value) is bool
+    if type_ is GraphQLInt:
+        return lambda value: type(value) is int and INT_MIN <= value <= INT_MAX
+    if is_list_type(type_) and (of_item := _is_coerced(type_.of_type)):
+        return lambda value: type(value) is list and all(map(of_item, value))
+    return None

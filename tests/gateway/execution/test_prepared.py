@@ -1,0 +1,108 @@
+"""An operation that was valid once is executed again as graphql-core would from its text."""
+
+import random
+
+import pytest
+from graphql import build_schema, execute, parse
+from graphql.execution.values import get_variable_values
+
+from gateway.execution import PreparedOperations, compiled_executor, prepared
+from gateway.execution.host import Host
+from tests.gateway.execution.books import SCHEMA, Book, Press, Shelf
+
+TYPES = ["String", "ID!", "Int", "Int!", "Boolean", "[ID!]!", "[Int]", "[[String!]]", "Float", "Kind", "Filter"]
+VALUES = [None, "a", "", 1, 2**31, -(2**31), True, 1.0, 1.5, [], ["a"], [1, None], [[]], [["a"], None], {}, {"size": 1}]
+INPUTS = build_schema(
+    "enum Kind { A B } input Filter { size: Int = 3 kind: Kind } type Query { "
+    + " ".join(f"f{i}(a: {type_}): Int" for i, type_ in enumerate(TYPES))
+    + " }"
+)
+
+
+def kept(text: str, schema=INPUTS, name: str | None = None, executor: type | None = None):
+    operations = PreparedOperations(schema, executor or compiled_executor(Host()))
+    operations.keep(text, name, parse(text))
+    return operations.get(text, name)
+
+
+def sources(values):
+    return {name: (repr(each.value), str(each.signature.type)) for name, each in values.sources.items()}
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_variables_are_what_graphql_core_makes_of_them(type_):
+    for default in ("", " = null" if not type_.endswith("!") else ""):
+        operation = kept(f"query ($a: {type_}{default}, $b: Int) {{ f{TYPES.index(type_)}(a: $a) }}")
+        definitions = operation.operation.variable_definitions
+        for given in [{}, *({"a": value} for value in VALUES), *({"a": value, "b": 1} for value in VALUES)]:
+            expected = get_variable_values(INPUTS, definitions, given, max_errors=50)
+
+            found = operation.values(given)
+
+            if isinstance(expected, list):
+                assert [str(each) for each in found] == [str(each) for each in expected]
+            else:
+                assert repr(found.coerced) == repr(expected.coerced)
+                assert sources(found) == sources(expected)
+
+
+async def test_an_operation_is_executed_again_with_other_variables():
+    text = "query Stars($n: Int) { books { id opinion(stars: $n) } }"
+    operation = kept(text, SCHEMA, executor=Press().executor)
+
+    results = [await operation.execute({"n": n}, Shelf([Book("b1", "One")])) for n in (1, 2, 3)]
+
+    assert [each.data["books"][0]["opinion"] for each in results] == ["1 stars", "2 stars", "3 stars"]
+    assert operation.name == "Stars"
+
+
+def test_variables_that_are_wrong_are_told_as_ever():
+    operation = kept("query ($a: Int!) { f3(a: $a) }")
+
+    result = operation.execute({"a": "x"}, None)
+
+    expected = execute(INPUTS, operation.document, variable_values={"a": "x"})
+    assert [each.formatted for each in result.errors] == [each.formatted for each in expected.errors]
+
+
+def test_an_operation_is_found_by_its_name_and_subscriptions_are_not_kept():
+    text = "query A { a: f2 } mutation B { b: f2 } subscription C { c: f2 }"
+
+    assert kept(text, name="A").name == "A"
+    assert kept(text, name="B").name == "B"
+    assert kept(text, name="C") is None
+    assert kept(text, name="D") is None
+    assert kept(text) is None
+
+
+def test_so_many_operations_are_kept_and_no_more(monkeypatch):
+    monkeypatch.setattr(prepared, "PREPARED_MAX", 3)
+    operations = PreparedOperations(INPUTS, compiled_executor(Host()))
+    texts = [f"{{ a{number}: f2 }}" for number in range(5)]
+
+    for text in texts:
+        operations.keep(text, None, parse(text))
+        operations.get(texts[0], None)
+
+    assert [operations.get(text, None) is not None for text in texts] == [True, False, False, True, True]
+
+
+def test_random_variables_are_what_graphql_core_makes_of_them():
+    r = random.Random(1)
+
+    def any_value(depth: int = 0):
+        if depth < 3 and r.random() < 0.4:
+            return [any_value(depth + 1) for _ in range(r.randrange(3))]
+        return r.choice(VALUES)
+
+    types = [f"{'[' * d}{name}{mark}{']' * d}" for d in range(3) for name in ("Int", "ID") for mark in ("", "!")]
+    schema = build_schema(f"type Query {{ {' '.join(f'f{i}(a: {type_}): Int' for i, type_ in enumerate(types))} }}")
+    for number, type_ in enumerate(types):
+        operation = kept(f"query ($a: {type_}) {{ f{number}(a: $a) }}", schema)
+        for _ in range(200):
+            given = {"a": any_value()}
+            expected = get_variable_values(schema, operation.operation.variable_definitions, given, max_errors=50)
+
+            found = operation.values(given)
+
+            assert repr(getattr(found, "coerced", found)) == repr(getattr(expected, "coerced", expected))
