@@ -145,7 +145,7 @@ def _sqlite_url(folder: Path) -> str:
 @contextlib.contextmanager
 def _postgres_database(server: str, *, template: str) -> Iterator[str]:
     name = f"orderloom_test_{uuid.uuid4().hex}"
-    _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     try:
         yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     finally:
