@@ -1,6 +1,6 @@
 """Channels, categories, products and variants, as they are kept."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ from domain.paging import Edge, Page, Slice
 from persistence.catalog_import import write_products
 from persistence.database import Rows, Statements
 from persistence.paging import slice_of
+from persistence.rows import grouped
 from persistence.sql import among
 from persistence.tables.catalog import ASSIGNED, CATEGORIES, CHANNELS, COMPONENTS, PRICES, PRODUCTS, VARIANTS
 from persistence.tables.inventory import LEVELS, LOCATIONS
@@ -105,7 +106,7 @@ class SqlCatalog:
             .where(among(ASSIGNED.c.product_code, [row.code for row in rows]))
             .order_by(ASSIGNED.c.product_code, ASSIGNED.c.position)
         )
-        categories = _grouped(found, lambda row: row.product_code, lambda row: row.category_code)
+        categories = grouped((row.product_code, row.category_code) for row in found)
         return {row.code: _product(row, categories.get(row.code, [])) for row in rows}
 
     def _passing(self, filter: ProductFilter, now: datetime) -> list[ColumnElement[bool]]:
@@ -138,7 +139,7 @@ class SqlCatalog:
 
     async def variants_by_product(self, codes: Sequence[str]) -> Mapping[str, list[Variant]]:
         found = await self._variants(among(VARIANTS.c.product_code, codes))
-        return _grouped(found, lambda variant: variant.product_code, _itself)
+        return grouped((variant.product_code, variant) for variant in found)
 
     async def _variants(self, condition: ColumnElement[bool]) -> list[Variant]:
         """By position, in three statements."""
@@ -153,8 +154,8 @@ class SqlCatalog:
         made_up = await self._statements.fetch(
             select(COMPONENTS).where(among(COMPONENTS.c.kit_sku, skus)).order_by(COMPONENTS.c.position)
         )
-        prices = _grouped(priced, lambda row: row.sku, lambda row: (row.channel_code, row.amount_minor))
-        components = _grouped(made_up, lambda row: row.kit_sku, lambda row: Component(row.sku, row.quantity))
+        prices = grouped((row.sku, (row.channel_code, row.amount_minor)) for row in priced)
+        components = grouped((row.kit_sku, Component(row.sku, row.quantity)) for row in made_up)
         return [_variant(row, dict(prices.get(row.sku, ())), components.get(row.sku, [])) for row in rows]
 
     # ── Importing ──
@@ -296,11 +297,3 @@ def _variant(row: Row[Any], prices: Mapping[str, int], components: Sequence[Comp
 
 def _itself(value: Any) -> Any:
     return value
-
-
-def _grouped(things: Iterable[Any], key: Callable[[Any], str], value: Callable[[Any], Any]) -> dict[str, list[Any]]:
-    """By key, in the order they come."""
-    groups: dict[str, list[Any]] = {}
-    for thing in things:
-        groups.setdefault(key(thing), []).append(value(thing))
-    return groups

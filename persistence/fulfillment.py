@@ -1,7 +1,6 @@
 """Fulfillment orders, pickups, shipments and tracking, as they are kept."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -47,6 +46,7 @@ from domain.places import GeoPoint
 from persistence.database import Rows, Statements
 from persistence.orders import visible
 from persistence.paging import cursor_of, key_of, slice_of
+from persistence.rows import grouped
 from persistence.sealing import Vault
 from persistence.sql import among, given
 from persistence.tables.customers import CUSTOMERS
@@ -76,7 +76,7 @@ class SqlFulfillment:
         found = await self._work(
             select(WORK).where(among(WORK.c.order_id, order_ids)).order_by(*_as_numbered(WORK.c.number))
         )
-        return _grouped(found, lambda task: task.order_id)
+        return grouped((task.order_id, task) for task in found)
 
     async def page(self, filter: FulfillmentOrderFilter, page: Page, seen: OrdersSeen) -> Slice[FulfillmentOrder]:
         statement = select(WORK).where(_at_work(WORK, seen), *_passing(filter))
@@ -119,7 +119,7 @@ class SqlFulfillment:
         rows = await self._statements.fetch(
             select(WORK_LINES).where(among(WORK_LINES.c.fulfillment_order_id, ids)).order_by(WORK_LINES.c.line_id)
         )
-        return _grouped(rows, lambda row: row.fulfillment_order_id)
+        return grouped((row.fulfillment_order_id, row) for row in rows)
 
     # ── Pickups ──
 
@@ -128,7 +128,9 @@ class SqlFulfillment:
         return {pickup.id: pickup for pickup in found}
 
     async def pickups_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[Pickup]]:
-        return _grouped(await self._pickups(among(PICKUPS.c.order_id, order_ids)), lambda pickup: pickup.order_id)
+        return grouped(
+            (pickup.order_id, pickup) for pickup in await self._pickups(among(PICKUPS.c.order_id, order_ids))
+        )
 
     async def pickups_by_fulfillment_order(self, ids: Sequence[str]) -> Mapping[str, Pickup]:
         found = await self._pickups(among(PICKUPS.c.fulfillment_order_id, ids))
@@ -216,12 +218,12 @@ class SqlFulfillment:
     async def shipments_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[Shipment]]:
         of_orders = select(SHIPMENTS).where(among(SHIPMENTS.c.order_id, order_ids))
         found = await self._shipments(of_orders.order_by(*_as_numbered(SHIPMENTS.c.number)))
-        return _grouped(found, lambda shipment: shipment.order_id)
+        return grouped((shipment.order_id, shipment) for shipment in found)
 
     async def shipments_by_fulfillment_order(self, ids: Sequence[str]) -> Mapping[str, list[Shipment]]:
         of_work = select(SHIPMENTS).where(among(SHIPMENTS.c.fulfillment_order_id, ids))
         found = await self._shipments(of_work.order_by(*_as_numbered(SHIPMENTS.c.number)))
-        return _grouped(found, lambda shipment: shipment.fulfillment_order_id)
+        return grouped((shipment.fulfillment_order_id, shipment) for shipment in found)
 
     async def shipment_tracked_by(self, number: str, carrier: str | None, seen: OrdersSeen) -> Shipment | None:
         tracked = _seen_shipments(seen).where(among(SHIPMENTS.c.tracking_number, [number]))
@@ -270,7 +272,7 @@ class SqlFulfillment:
             .where(among(SHIPMENT_LINES.c.shipment_id, [row.id for row in rows]))
             .order_by(SHIPMENT_LINES.c.line_id)
         )
-        by_shipment = _grouped(lines, lambda row: row.shipment_id)
+        by_shipment = grouped((row.shipment_id, row) for row in lines)
         return [_shipment(row, by_shipment.get(row.id, [])) for row in rows]
 
     # ── Tracking ──
@@ -288,14 +290,14 @@ class SqlFulfillment:
         rows = await self._statements.fetch(
             select(ranked).where(ranked.c.rank <= page.size + 1).order_by(ranked.c.shipment_id, ranked.c.rank)
         )
-        by_shipment = _grouped(rows, lambda row: row.shipment_id)
+        by_shipment = grouped((row.shipment_id, row) for row in rows)
         return {each: _tracking_slice(by_shipment.get(each, []), page) for each in shipment_ids}
 
     async def statuses_said(self, shipment_ids: Sequence[str]) -> Mapping[str, list[TrackingEvent]]:
         rows = await self._statements.fetch(
             select(TRACKING).where(among(TRACKING.c.shipment_id, shipment_ids), TRACKING.c.status.is_not(None))
         )
-        return _grouped(map(_tracking, rows), lambda event: event.shipment_id)
+        return grouped((event.shipment_id, event) for event in map(_tracking, rows))
 
     async def add_tracking(self, events: Sequence[TrackingEvent]) -> frozenset[str]:
         if not events:
@@ -367,13 +369,6 @@ def _as_numbered(number: ColumnElement[str]) -> tuple[ColumnElement[Any], ...]:
 
 
 # ── Rows to values and back ──
-
-
-def _grouped(values: Iterable[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
-    for value in values:
-        found[key(value)].append(value)
-    return found
 
 
 def _task(row: Row[Any], lines: Mapping[str, Rows]) -> FulfillmentOrder:

@@ -23,10 +23,11 @@ class SqlIdempotencyKeys:
     async def claim(self, asked: Sequence[Asked]) -> list[Answer | InputError | None]:
         if not asked:
             return []
+        digested = [(each, self._vault.input_digest(each.command)) for each in asked]
         # Locked in one order, so that two batches cannot wait for each other.
         rows = {
-            (each.caller, each.key): self._vault.input_digest(each.command)
-            for each in sorted(asked, key=lambda each: (each.caller, each.key))
+            (each.caller, each.key): digest
+            for each, digest in sorted(digested, key=lambda pair: (pair[0].caller, pair[0].key))
         }
         insert = sqlite.insert if self._statements.is_sqlite else postgresql.insert
         claimed = {
@@ -44,18 +45,22 @@ class SqlIdempotencyKeys:
             )
         }
         known = await self._known([key for key in rows if key not in claimed])
-        return [self._found(each, claimed, known) for each in asked]
+        return [self._found(each, digest, claimed, known) for each, digest in digested]
 
     def _found(
-        self, asked: Asked, claimed: set[tuple[str, str]], known: dict[tuple[str, str], tuple[str, Answer]]
+        self,
+        asked: Asked,
+        digest: str,
+        claimed: set[tuple[str, str]],
+        known: dict[tuple[str, str], tuple[str, Answer]],
     ) -> Answer | InputError | None:
         key = asked.caller, asked.key
         if key in claimed:
             claimed.discard(key)  # The second of one batch under the same key is not its first.
-            known[key] = (self._vault.input_digest(asked.command), {})
+            known[key] = (digest, {})
             return None
-        digest, answer = known[key]
-        return answer if digest == self._vault.input_digest(asked.command) else reused()
+        first, answer = known[key]
+        return answer if first == digest else reused()
 
     async def _known(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Answer]]:
         if not keys:

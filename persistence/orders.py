@@ -1,6 +1,5 @@
 """Orders, kept: written in as many statements for a hundred as for one, read by what the caller may see."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -52,6 +51,7 @@ from persistence.customers import address_of
 from persistence.database import Statements
 from persistence.paging import ListOfEach, slice_of
 from persistence.payments import SqlPayments
+from persistence.rows import grouped
 from persistence.sealing import Vault
 from persistence.sql import among, given
 from persistence.tables.customers import CUSTOMERS
@@ -123,7 +123,7 @@ class SqlOrders:
         rows = await self._statements.fetch(
             self._lines().where(among(LINES.c.order_id, order_ids)).order_by(LINES.c.order_id, LINES.c.position)
         )
-        return _grouped((row.order_id, _line(row)) for row in rows)
+        return grouped((row.order_id, _line(row)) for row in rows)
 
     async def lines_by_id(self, ids: Sequence[str], seen: OrdersSeen) -> Mapping[str, OrderLine]:
         rows = await self._statements.fetch(self._lines().where(among(LINES.c.id, ids), visible(seen)))
@@ -133,7 +133,7 @@ class SqlOrders:
         rows = await self._statements.fetch(
             select(*HOLDS.columns).where(among(HOLDS.c.order_id, order_ids)).order_by(HOLDS.c.placed_at, HOLDS.c.id)
         )
-        return _grouped((row.order_id, _hold(row)) for row in rows)
+        return grouped((row.order_id, _hold(row)) for row in rows)
 
     async def bought(
         self, channel: str, wanted: Sequence[tuple[str, str]]
@@ -147,7 +147,7 @@ class SqlOrders:
             .where(ORDERS.c.channel_code == channel)
             .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.id.desc(), LINES.c.position)
         )
-        return _grouped(((row.customer_id, row.sku), (_line(row), row.placed_at)) for row in rows)
+        return grouped(((row.customer_id, row.sku), (_line(row), row.placed_at)) for row in rows)
 
     async def contacts_by_order(self, order_ids: Sequence[str]) -> Mapping[str, Contact]:
         rows = await self._statements.fetch(
@@ -289,7 +289,7 @@ class SqlOrders:
             .where(among(ALLOCATIONS.c.order_id, order_ids))
             .order_by(ALLOCATIONS.c.line_id, ALLOCATIONS.c.location_code, ALLOCATIONS.c.sku)
         )
-        return _grouped((row.order_id, _allocation(row)) for row in rows)
+        return grouped((row.order_id, _allocation(row)) for row in rows)
 
     async def update(self, before: WholeOrder, after: WholeOrder) -> None:
         await self._statements.run(update(ORDERS).where(ORDERS.c.id == after.order.id).values(**_moving(after.order)))
@@ -365,13 +365,6 @@ def contact_of(opened: Mapping[str, Any]) -> Contact:
         name: address_of(opened[name]) if opened.get(name) else None for name in ("shipping_address", "billing_address")
     }
     return Contact(**{**opened, **addresses})
-
-
-def _grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
-    found: dict[Any, list[Any]] = defaultdict(list)
-    for key, value in pairs:
-        found[key].append(value)
-    return found
 
 
 def _order(row: Row[Any]) -> Order:

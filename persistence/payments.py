@@ -1,6 +1,5 @@
 """Payments and their transactions, kept."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from domain.payments.model import (
     PaymentTransactionStatus,
 )
 from persistence.database import Statements
+from persistence.rows import grouped
 from persistence.sql import among
 from persistence.tables.payments import PAYMENTS, TRANSACTIONS
 
@@ -31,10 +31,7 @@ class SqlPayments:
             .where(among(PAYMENTS.c.order_id, order_ids))
             .order_by(PAYMENTS.c.order_id, PAYMENTS.c.position)
         )
-        found: dict[str, list[Payment]] = defaultdict(list)
-        for row in rows:
-            found[row.order_id].append(_payment(row))
-        return found
+        return grouped((row.order_id, _payment(row)) for row in rows)
 
     async def by_id(self, ids: Sequence[str]) -> Mapping[str, Payment]:
         rows = await self._statements.fetch(select(*PAYMENTS.columns).where(among(PAYMENTS.c.id, ids)))
@@ -47,10 +44,7 @@ class SqlPayments:
             .where(among(TRANSACTIONS.c.payment_id, payment_ids))
             .order_by(TRANSACTIONS.c.at, TRANSACTIONS.c.id)
         )
-        found: dict[str, list[PaymentTransaction]] = defaultdict(list)
-        for row in rows:
-            found[row.payment_id].append(_transaction(row))
-        return found
+        return grouped((row.payment_id, _transaction(row)) for row in rows)
 
     async def add(self, by_order: Sequence[Sequence[Payment]], transactions: Sequence[PaymentTransaction]) -> None:
         if any(by_order):

@@ -10,7 +10,6 @@ from domain.orders.model import (
     Allocation,
     OrderHold,
     OrderLine,
-    OrderStatus,
     WholeOrder,
     fulfillment_status_of,
     status_of,
@@ -69,10 +68,6 @@ def owed_for_handed_over(whole: WholeOrder) -> int:
     gone = sum(line.unit_price.amount_minor * line.quantities.handed_over for line in whole.lines)
     anything = any(line.quantities.handed_over for line in whole.lines)
     return gone + (whole.order.shipping_agreed.amount_minor if anything else 0)
-
-
-def has_ended(whole: WholeOrder) -> bool:
-    return whole.order.status in {OrderStatus.COMPLETED, OrderStatus.CANCELED}
 
 
 def event_of(whole: WholeOrder, kind: EventKind, actor: str, at: datetime, **data: object) -> NewEvent:
