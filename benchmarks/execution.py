@@ -2,8 +2,8 @@
 
 Two pages of 200 objects: eight plain fields each; and one batched relation with a nested list of five each. Strawberry
 runs as one would set it up with care: ParserCache, ValidationCache, a DataLoader, orjson. Beside it the same schema
-with plans, and with plans and prepared operations; the latter also measures each request, counts and times it, and
-looks at its errors. Each is run in turn within one process; the ratios of the same round are what to compare.
+with plans, and as the gateway serves it, which also checks and measures each request, counts and times it, and masks
+its errors. Each is run in turn within one process; the ratios of the same round are what to compare.
 """
 
 import asyncio
@@ -18,16 +18,17 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import parse
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution import Host, PreparedOperations, Related, compiled_executor
-from gateway.limits import Measuring, root_fields, too_big
-from gateway.serving import told
+from domain.access import ANONYMOUS
+from gateway.documents import Documents
+from gateway.execution import Host, Related, compiled_executor
+from gateway.http import asked_of
+from gateway.serving import ServedSchema
 from gateway.settings import Settings
-from gateway.telemetry import Stopwatch, Telemetry
+from gateway.telemetry import Telemetry
 
 ROUNDS = 15
 REQUESTS = 10  # Of each in a round: some 100 ms of the slowest.
@@ -80,6 +81,8 @@ async def customers_by_id(keys: list[str]) -> dict[str, Customer]:
 
 
 class Context:
+    viewer = ANONYMOUS
+
     def __init__(self) -> None:
         async def load(keys: list[str]) -> list[Customer | None]:
             found = await customers_by_id(keys)
@@ -155,8 +158,6 @@ EXECUTOR = compiled_executor(Host(answer=related, ask=lambda _context, batch, ke
 CACHES: list[Any] = [lambda: ParserCache(128), lambda: ValidationCache(128)]
 REFERENCE = strawberry.Schema(Query, extensions=CACHES)
 COMPILED = strawberry.Schema(Query, extensions=CACHES, execution_context_class=EXECUTOR)
-SETTINGS = Settings()
-TELEMETRY = Telemetry()
 
 
 # ── The ways from body to answer ──
@@ -172,26 +173,15 @@ def by_strawberry(schema: strawberry.Schema) -> Callable[[bytes], Awaitable[byte
     return answered
 
 
-def by_prepared(executor: type) -> Callable[[bytes], Awaitable[bytes]]:
-    """With what every request is owed: its measures are taken, it is counted and timed, its errors are looked at."""
-    schema = COMPILED._schema  # noqa: SLF001  (strawberry shows it nowhere else)
-    operations = PreparedOperations(schema, executor)
+def as_served(executor: type) -> Callable[[bytes], Awaitable[bytes]]:
+    """With what every request is owed: it is looked at, measured, counted and timed, and its errors are masked."""
+    settings = Settings()
+    documents = Documents(settings)
+    schema = ServedSchema(COMPILED, executor, settings, Telemetry())
 
     async def answered(body: bytes) -> bytes:
-        watch = Stopwatch()
-        asked = orjson.loads(body)
-        text, variables = asked["query"], asked["variables"]
-        operation = operations.get(text, None)
-        if operation is None:
-            operations.keep(text, None, parse(text))
-            return await answered(body)
-        measures = Measuring(schema, operation.document, variables).operation(operation.operation)
-        assert not too_big(SETTINGS, measures, len(root_fields(operation.document, operation.operation)))
-        result = operation.execute(variables, Context())
-        result = result if not isinstance(result, Awaitable) else await result
-        errors = [told(each) for each in result.errors or ()]
-        TELEMETRY.operation("query", operation.name, "refused" if errors else "ok", watch.seconds)
-        return orjson.dumps({"data": result.data, "errors": errors} if errors else {"data": result.data})
+        answer = await schema.execute(asked_of(orjson.loads(body), settings, documents), Context())  # type: ignore[arg-type]
+        return answer.encoded()
 
     return answered
 
@@ -199,8 +189,8 @@ def by_prepared(executor: type) -> Callable[[bytes], Awaitable[bytes]]:
 WAYS = {
     "strawberry, both caches, orjson": by_strawberry(REFERENCE),
     "the same with plans": by_strawberry(COMPILED),
-    "prepared, without plans": by_prepared(StrawberryGraphQLCoreExecutionContext),
-    "prepared, with plans": by_prepared(EXECUTOR),
+    "as served, without plans": as_served(StrawberryGraphQLCoreExecutionContext),
+    "as served": as_served(EXECUTOR),
 }
 
 

@@ -1,9 +1,10 @@
 """The ASGI application: what is answered at which path, and what lives from start to stop."""
 
 import asyncio
+import gc
 import logging
+import random
 import re
-import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -13,7 +14,6 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -25,13 +25,15 @@ from domain.access import Scope as Right
 from domain.world import World
 from gateway import console
 from gateway.auth import SignIn
-from gateway.http import Gateway, GraphQLOverHttp, NotServed, accepts_html
+from gateway.connections import Connections
+from gateway.documents import Documents
+from gateway.http import Gateway, GraphQLOverHttp, NotServed, accepts_html, headers_of, query_of
 from gateway.limits import RequestRate
 from gateway.payer_page import PayerPage
 from gateway.serving import INTERNAL, Roots, build_schema
 from gateway.settings import Settings, read_settings
 from gateway.sockets import LiveGraphQL
-from gateway.telemetry import Stopwatch, Telemetry, configure_logging, request_logged
+from gateway.telemetry import REQUEST_ID, Stopwatch, Telemetry, configure_logging
 from gateway.wiring import Process, wire
 from gateway.worker import Worker
 from schema import root
@@ -42,9 +44,13 @@ DATABASE_WAIT_S = 2.0  # Who asks whether we are ready asks again soon.
 REDIS_WAIT_S = 0.5
 CORS_KEPT_S = 600  # Browsers keep a preflight's answer no longer than some minutes anyway.
 UNREMARKABLE = ("/health", "/ready", "/metrics", "/console/")  # Asked all day long, by machines.
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+GRAPHQL = "/graphql"
+FOR_EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
 ROOTS = Roots(root.Query, root.Mutation, root.Subscription, root.TYPES)
+# After so many new objects the young are looked through, after so many times the older, then all.
+GARBAGE_NEW_MAX, GARBAGE_YOUNG_MAX, GARBAGE_OLD_MAX = 10_000, 20, 50
 JOBS_DRAIN_S = 10.0  # What is not done by then is rolled back, and done by the next process.
 
 # Opens the world for as long as the application runs.
@@ -59,9 +65,20 @@ def create_app(settings: Settings, *, worker: bool = True) -> Starlette:
         async with running(settings) as process, AsyncExitStack() as stack:
             if worker:
                 await stack.enter_async_context(working(process, telemetry))
+            _settle_memory()
             yield process.world
 
     return assemble(settings, ROOTS, opened)
+
+
+def _settle_memory() -> None:
+    """What is there by now stays: the collector need not look at a hundred thousand objects again and again.
+
+    Answers are trees of new objects without circles, so it need not look often either.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_NEW_MAX, GARBAGE_YOUNG_MAX, GARBAGE_OLD_MAX)
 
 
 def from_environment() -> Starlette:
@@ -119,7 +136,15 @@ def assemble(settings: Settings, roots: Roots, opened: Opened) -> Starlette:
     """The application over any schema and world."""
     telemetry = Telemetry()
     schema = build_schema(roots, settings, telemetry)
-    gateway = Gateway(settings, schema, SignIn(settings), RequestRate(settings), telemetry)
+    gateway = Gateway(
+        settings,
+        schema,
+        Documents(settings),
+        SignIn(settings),
+        RequestRate(settings),
+        telemetry,
+        Connections(settings, telemetry),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -142,19 +167,21 @@ def assemble(settings: Settings, roots: Roots, opened: Opened) -> Starlette:
                 max_age=CORS_KEPT_S,
             )
         )
+    graphql = GraphQLPages(gateway)
+    middleware.append(Middleware(ShortPath, graphql=graphql))
     return Starlette(
-        routes=_routes(gateway),
+        routes=_routes(gateway, graphql),
         middleware=middleware,
         lifespan=lifespan,
         exception_handlers={Exception: _masked},
     )
 
 
-def _routes(gateway: Gateway) -> list[BaseRoute]:
+def _routes(gateway: Gateway, graphql: "GraphQLPages") -> list[BaseRoute]:
     pages = Pages(gateway)
     return [
-        Route("/graphql", GraphQLPages(gateway)),
-        WebSocketRoute("/graphql", LiveGraphQL(gateway)),
+        Route(GRAPHQL, graphql),
+        WebSocketRoute(GRAPHQL, LiveGraphQL(gateway)),
         Route("/", pages.landing),
         Route("/health", pages.health),
         Route("/ready", pages.ready),
@@ -173,9 +200,8 @@ class GraphQLPages:
         self._graphql = GraphQLOverHttp(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        is_browser = request.method == "GET" and accepts_html(request.headers.get("accept"))
-        if self._has_graphiql and is_browser and "query" not in request.query_params:
+        is_browser = scope["method"] == "GET" and accepts_html(headers_of(scope).get(b"accept"))
+        if self._has_graphiql and is_browser and "query" not in query_of(scope):
             await console.graphiql_page()(scope, receive, send)
         else:
             await self._graphql(scope, receive, send)
@@ -210,7 +236,7 @@ class Pages:
         if not self._gateway.settings.metrics:
             return _not_found()
         try:
-            viewer = await self._gateway.viewer(request.headers)
+            viewer = await self._gateway.viewer(headers_of(request.scope))
         except NotServed as refusal:
             return JSONResponse({"errors": [refusal.error]}, refusal.status, dict(refusal.headers))
         if viewer.has(Right.METRICS_READ):
@@ -250,18 +276,20 @@ class RequestsObserved:
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._root_logger = logging.getLogger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get("x-request-id"))
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        with request_logged(request_id):
-            if scope["type"] == "websocket":
-                await self._app(scope, receive, send)
-            else:
-                await self._observed(scope, receive, send, request_id)
+        # Whoever called us hears nothing of it: each request is a task of its own.
+        REQUEST_ID.set(request_id)
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        else:
+            await self._observed(scope, receive, send, request_id)
 
     async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         watch = Stopwatch()
@@ -271,21 +299,37 @@ class RequestsObserved:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "no-referrer"
+                ours = [(b"x-request-id", request_id.encode()), *FOR_EVERY_ANSWER]
+                message = {**message, "headers": [*message.get("headers", ()), *ours]}
             await send(message)
 
-        with self._telemetry.in_flight.track_inprogress():
-            try:
-                await self._app(scope, receive, sent)
-            finally:
-                self._telemetry.requests.labels(_method(scope), status).inc()
-                level = logging.DEBUG if scope["path"].startswith(UNREMARKABLE) and status < 400 else logging.INFO
-                # The path alone: a query is in the body, or after the question mark, with what people wrote into it.
-                line = {"method": _method(scope), "path": scope["path"], "status": status}
-                log.log(level, "request", **line, seconds=round(watch.seconds, 4))
+        self._telemetry.in_flight.inc()
+        try:
+            await self._app(scope, receive, sent)
+        finally:
+            self._telemetry.in_flight.dec()
+            self._telemetry.request(_method(scope), status)
+            self._log(scope, status, watch.seconds)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        level = logging.DEBUG if scope["path"].startswith(UNREMARKABLE) and status < 400 else logging.INFO
+        # Asked here, as most of what a line costs comes before the logger would ask.
+        if self._root_logger.isEnabledFor(level):
+            # The path alone: a query is in the body, or after the question mark, with what people wrote into it.
+            line = {"method": _method(scope), "path": scope["path"], "status": status}
+            log.log(level, "request", **line, seconds=round(seconds, 4))
+
+
+class ShortPath:
+    """GraphQL requests past the table of routes: nearly all requests are, and theirs is one path."""
+
+    def __init__(self, app: ASGIApp, graphql: ASGIApp) -> None:
+        self._app = app
+        self._graphql = graphql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_graphql = scope["type"] == "http" and scope["path"] == GRAPHQL
+        await (self._graphql if is_graphql else self._app)(scope, receive, send)
 
 
 def _method(scope: Scope) -> str:
@@ -294,8 +338,12 @@ def _method(scope: Scope) -> str:
     return method if method in {"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"} else "other"
 
 
-def _request_id(given: str | None) -> str:
-    return given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+def _request_id(scope: Scope) -> str:
+    """The caller's own where it is sane."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and SANE_ID.fullmatch(given := value.decode("latin-1")):
+            return str(given)
+    return f"{random.getrandbits(64):016x}"  # Nobody gains by guessing it.
 
 
 async def _masked(_request: Request, _error: Exception) -> Response:

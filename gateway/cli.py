@@ -75,17 +75,7 @@ def serve(
         host=host,
         port=port,
         workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whose word about a caller's address is taken is our own setting.
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        ws_max_size=settings.socket_message_bytes_max,
-        ws_ping_interval=SOCKET_PING_S,
-        # Compression would cost each of thousands of connections some 300 KiB.
-        ws_per_message_deflate=False,
+        **server_options(settings),
     )
 
 
@@ -174,6 +164,23 @@ def import_orders(
 
 def main() -> None:
     app(prog_name="orderloom")
+
+
+def server_options(settings: "Settings") -> dict[str, Any]:
+    """What the HTTP server is told beside what it serves and where."""
+    return {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        # Whose word about a caller's address is taken is our own setting.
+        "proxy_headers": False,
+        "timeout_keep_alive": KEEP_ALIVE_S,
+        "timeout_graceful_shutdown": DRAIN_S,
+        "ws_max_size": settings.socket_message_bytes_max,
+        "ws_ping_interval": SOCKET_PING_S,
+        # Compression would cost each of thousands of connections some 300 KiB.
+        "ws_per_message_deflate": False,
+    }
 
 
 def _settings(*, is_local: bool = True) -> "Settings":

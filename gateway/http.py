@@ -6,41 +6,58 @@ Source: the GraphQL-over-HTTP specification, draft of stage 2, https://graphql.g
 import asyncio
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.types.execution import ExecutionResult
-from strawberry.types.graphql import OperationType
 
 from domain.access import Viewer
 from domain.world import World
 from gateway.auth import SignIn, Unauthenticated
+from gateway.connections import Connections, TooManyConnections
+from gateway.documents import NOT_FOUND, Documents, NoDocument
 from gateway.limits import RequestRate
-from gateway.serving import BAD_REQUEST, FORBIDDEN, INTERNAL, METHOD_NOT_ALLOWED, ServedSchema
+from gateway.serving import (
+    ALL,
+    ANSWERED_ONCE,
+    BAD_REQUEST,
+    FOLLOWED_BY_GET,
+    FORBIDDEN,
+    INTERNAL,
+    METHOD_NOT_ALLOWED,
+    READING,
+    Answer,
+    Asked,
+    ServedSchema,
+    alone,
+)
 from gateway.settings import Network, Settings
-from gateway.telemetry import Telemetry
+from gateway.streams import FRAMINGS, stream
+from gateway.telemetry import Stopwatch, Telemetry
 from resolvers.context import Context
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+CONTENT_TYPE_OF = {media_type: f"{media_type}; charset=utf-8".encode() for media_type in (JSON, GRAPHQL_JSON)}
+TIMING_ASKED = b"x-server-timing"  # A request with this header, whatever it says, is told where its time went.
 METHODS = "GET, POST"
 BODY_WAIT_S = 30.0  # A caller whose body takes longer than this holds a connection for nothing.
 DOCUMENT_LENGTH_MAX = 100_000  # Characters; data belongs into variables. Documents are kept, so their size counts.
 ACCEPT_PARTS_MAX = 30  # Browsers send eight.
 FORWARDED_PARTS_MAX = 30  # Nobody stands behind more proxies.
+HEADERS_READ_MAX = 256  # Of each header that is read again and again, what so many of them said.
 
 # With the newer media type, what a request that was not executed is answered with; all else is 400.
 STATUS_OF = {FORBIDDEN: 403, METHOD_NOT_ALLOWED: 405, INTERNAL: 500}
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,7}")
-# No database keeps a NUL in a text; in a document it may hide behind an escape.
-_NUL = re.compile(r"\x00|\\u0000|\\u\{0+\}")
+
+Headers = Mapping[bytes, str]
 
 
 @dataclass(slots=True)
@@ -49,25 +66,29 @@ class Gateway:
 
     settings: Settings
     schema: ServedSchema
+    documents: Documents
     sign_in: SignIn
     rate: RequestRate
     telemetry: Telemetry
+    connections: Connections
     world: World | None = None
 
-    def context(self, viewer: Viewer, connection: HTTPConnection) -> Context:
+    def context(self, viewer: Viewer, scope: Scope, headers: Headers) -> Context:
         """The surroundings of one operation."""
         assert self.world, "Requests are taken once the world is there."
         return Context(
             world=self.world,
             viewer=viewer,
-            language=preferred_language(connection.headers.get("accept-language")),
-            address=self.address(connection),
-            request_id=connection.scope.get("state", {}).get("request_id", ""),
+            language=preferred_language(headers.get(b"accept-language")),
+            address=self.address(scope, headers),
+            request_id=scope.get("state", {}).get("request_id", ""),
+            shared=self.schema.shared,
         )
 
-    def address(self, connection: HTTPConnection) -> str:
-        peer = connection.client.host if connection.client else ""
-        return client_address(peer, connection.headers.getlist("x-forwarded-for"), self.settings.trusted_proxies)
+    def address(self, scope: Scope, headers: Headers) -> str:
+        peer = scope["client"][0] if scope.get("client") else ""
+        trusted = self.settings.trusted_proxies
+        return client_address(peer, headers.get(b"x-forwarded-for", ""), trusted) if trusted else peer
 
     def admit(self, viewer: Viewer, address: str) -> None:
         """Count a request of this caller. Raises NotServed where it is one too many."""
@@ -75,14 +96,26 @@ class Gateway:
             sentence = f"Too many requests; try again in {seconds} s."
             raise NotServed(429, sentence, "TOO_MANY_REQUESTS", {"Retry-After": str(seconds)})
 
+    @contextmanager
+    def counted(self, address: str) -> Iterator[None]:
+        """While it lasts, one more connection stays open. Raises NotServed where there are too many."""
+        try:
+            with self.connections.counted(address):
+                yield
+        except TooManyConnections:
+            raise NotServed(429, "Too many connections.", "TOO_MANY_CONNECTIONS") from None
+
     async def viewer(self, headers: Headers) -> Viewer:
         """Who asks. Raises NotServed where their token is not to be believed."""
-        shown = headers.getlist("authorization")
         try:
-            return await self.sign_in.viewer(", ".join(shown) if shown else None)
+            return await self.sign_in.viewer(headers.get(b"authorization"))
         except Unauthenticated as refusal:
             headers_ = {"WWW-Authenticate": "Bearer"}
             raise NotServed(401, str(refusal), "UNAUTHENTICATED", headers_) from refusal
+
+    def asked(self, given: object) -> Asked:
+        """The request that a JSON value is. Raises NotServed where it is none, or is more than is taken."""
+        return asked_of(given, self.settings, self.documents)
 
 
 class NotServed(Exception):  # noqa: N818  (it says what became of the request)
@@ -101,14 +134,16 @@ class NotServed(Exception):  # noqa: N818  (it says what became of the request)
         return {"message": str(self), "extensions": {"code": self.code}}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A well-formed request, whatever its document says."""
+class ClientGone(Exception):  # noqa: N818  (it says what became of the client)
+    """Whoever asked is no longer there."""
 
-    query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-    extensions: dict[str, Any] | None
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The media types a caller takes: of an answer, and of one that goes on; None where it takes none of that form."""
+
+    once: str | None
+    stream: str | None
 
 
 class GraphQLOverHttp:
@@ -119,74 +154,100 @@ class GraphQLOverHttp:
         self._settings = gateway.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        headers = headers_of(scope)
         media_type = JSON
         try:
-            media_type = negotiated(request.headers.get("accept"))
-            response = await self._answer(request, media_type)
+            accepted = negotiated(headers.get(b"accept", ""))
+            media_type = accepted.once or JSON
+            await self._answer(scope, headers, accepted, receive, send)
         except NotServed as refusal:
-            response = _response({"errors": [refusal.error]}, media_type, refusal.status, refusal.headers)
-        except ClientDisconnect:
-            return
-        await response(scope, receive, send)
+            # Clients that are to send the text now look into an answer that went well.
+            status = 200 if refusal.code == NOT_FOUND and media_type == JSON else refusal.status
+            await _send(send, status, orjson.dumps({"errors": [refusal.error]}), media_type, refusal.headers)
+        except ClientGone:
+            pass
 
-    async def _answer(self, request: Request, media_type: str) -> Response:
-        if request.method not in {"GET", "POST"}:
+    async def _answer(self, scope: Scope, headers: Headers, accepted: Accepted, receive: Receive, send: Send) -> None:
+        gateway, is_get, watch = self._gateway, scope["method"] == "GET", Stopwatch()
+        if not is_get and scope["method"] != "POST":
             raise NotServed(405, "GraphQL is asked by GET or POST.", METHOD_NOT_ALLOWED, {"Allow": METHODS})
-        viewer = await self._gateway.viewer(request.headers)
-        context = self._gateway.context(viewer, request)
-        self._gateway.admit(viewer, context.address)
-        is_get = request.method == "GET"
-        asked = asked_of(_of_url(request) if is_get else await self._body(request), self._settings)
-        result = await self._gateway.schema.execute(
-            asked.query,
-            variable_values=asked.variables,
-            context_value=context,
-            operation_name=asked.operation_name,
-            allowed_operation_types={OperationType.QUERY} if is_get else {OperationType.QUERY, OperationType.MUTATION},
-            operation_extensions=asked.extensions,
-        )
-        return _answered(result, media_type)
+        viewer = await gateway.viewer(headers)
+        context = gateway.context(viewer, scope, headers)
+        gateway.admit(viewer, context.address)
+        asked = gateway.asked(_of_url(scope) if is_get else _json(await self._body(headers, receive), "The body"))
+        if accepted.stream and (accepted.once is None or gateway.schema.is_subscription(asked)):
+            kinds = FOLLOWED_BY_GET if is_get else ALL
+            with gateway.counted(context.address):
+                answers = await gateway.schema.follow(asked, context, kinds)
+                answers = alone(answers) if isinstance(answers, Answer) else answers
+                await stream(answers, FRAMINGS[accepted.stream], receive, send)
+            return
+        watch.lap("read")
+        answer = await gateway.schema.execute(asked, context, READING if is_get else ANSWERED_ONCE)
+        watch.lap("execute")
+        body = answer.encoded()
+        watch.lap("encode")
+        more = _allow(answer)
+        if TIMING_ASKED in headers:
+            more["Server-Timing"] = watch.server_timing
+        media_type = accepted.once or JSON
+        await _send(send, 200 if answer.was_executed else _status(answer, media_type), body, media_type, more)
 
-    async def _body(self, request: Request) -> Any:
-        _check_content_type(request.headers)
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        _check_content_type(headers)
         most = self._settings.body_bytes_max
-        too_long = NotServed(413, f"The body is longer than {most} bytes.", "TOO_LARGE", {"Connection": "close"})
-        length = request.headers.get("content-length", "")
+        length = headers.get(b"content-length", "")
         if length.isdecimal() and int(length) > most:
-            raise too_long
-        body = bytearray()
+            raise _too_long(most)
+        parts, received, is_over = [], 0, False
         try:
             async with asyncio.timeout(BODY_WAIT_S):
-                async for part in request.stream():
-                    body += part
-                    if len(body) > most:
-                        raise too_long
+                while not is_over:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    parts.append(message.get("body", b""))
+                    received += len(parts[-1])
+                    if received > most:
+                        raise _too_long(most)
+                    is_over = not message.get("more_body", False)
         except TimeoutError as error:
             raise NotServed(408, "The body did not arrive in time.", headers={"Connection": "close"}) from error
-        return _json(body, "The body")
+        return b"".join(parts)
 
 
 # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def negotiated(accept: str | None) -> str:
-    """The media type to answer in. Raises NotServed (406) where the caller takes neither.
+def headers_of(scope: Scope) -> Headers:
+    """What a request's head says; a header that comes several times is one list."""
+    headers: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        text = value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
 
-    The newer one wins where both are named alike, the older where only a wildcard stands for both.
+
+@lru_cache(HEADERS_READ_MAX)
+def negotiated(accept: str) -> Accepted:
+    """The media types to answer in. Raises NotServed (406) where the caller takes none of ours.
+
+    Of the two for one answer, the newer one wins where both are named alike, the older where only a wildcard stands
+    for both; an answer that goes on is given to those who name its form.
     """
-    if accept is None or not accept.strip():
-        return GRAPHQL_JSON
+    if not accept.strip():
+        return Accepted(GRAPHQL_JSON, None)
     wanted = _weighted(accept)
     best: tuple[float, bool] = (0.0, False)
-    chosen = None
+    once = None
     for media_type in (GRAPHQL_JSON, JSON):
         weight = (wanted.get(media_type, wanted.get("application/*", wanted.get("*/*", 0.0))), media_type in wanted)
         if weight[0] > 0 and (weight > best or (weight == best and not weight[1])):
-            best, chosen = weight, media_type
-    if chosen is None:
+            best, once = weight, media_type
+    going_on = next((media_type for media_type in FRAMINGS if wanted.get(media_type, 0.0) > 0), None)
+    if once is None and going_on is None:
         raise NotServed(406, f"Answers are {GRAPHQL_JSON} or {JSON}.", "NOT_ACCEPTABLE")
-    return chosen
+    return Accepted(once, going_on)
 
 
 def accepts_html(accept: str | None) -> bool:
@@ -194,18 +255,19 @@ def accepts_html(accept: str | None) -> bool:
     return _weighted(accept or "").get("text/html", 0.0) > 0
 
 
+@lru_cache(HEADERS_READ_MAX)
 def preferred_language(header: str | None) -> str | None:
     """The language an Accept-Language header likes best; None where it names none."""
     liked = [(weight, tag) for tag, weight in _weighted(header or "").items() if weight and _LANGUAGE.fullmatch(tag)]
     return max(liked, key=lambda each: each[0])[1] if liked else None
 
 
-def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
     """Who is at the other end: the last address that no trusted proxy vouches for.
 
     X-Forwarded-For is the caller's own word up to what our proxies appended, so it is read from its end.
     """
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")][-FORWARDED_PARTS_MAX:]
+    hops = [hop for each in forwarded.split(",") if (hop := each.strip())][-FORWARDED_PARTS_MAX:]
     address = peer
     while hops and _is_among(address, trusted):
         address = hops.pop()
@@ -238,40 +300,65 @@ def _weighted(header: str) -> dict[str, float]:
     return weights
 
 
-def asked_of(given: object, settings: Settings) -> Asked:
+def asked_of(given: object, settings: Settings, documents: Documents) -> Asked:
     """The request that a JSON value is. Raises NotServed where it is none, or is more than is taken."""
     if isinstance(given, list):
         raise NotServed(400, "One operation a request: batches are not taken.")
     if not isinstance(given, dict):
         raise NotServed(400, "A request is an object with `query`, and `variables`, `operationName`, `extensions`.")
     query = given.get("query")
-    if not isinstance(query, str) or not query:
-        raise NotServed(400, "`query` is missing, or is not a text.")
-    if len(query) > DOCUMENT_LENGTH_MAX:
+    if query is not None and not isinstance(query, str):
+        raise NotServed(400, "`query` is not a text.")
+    if query and len(query) > DOCUMENT_LENGTH_MAX:
         raise NotServed(400, f"The document is longer than {DOCUMENT_LENGTH_MAX} characters; pass data as variables.")
+    variables, _ = _mapping(given, "variables"), _mapping(given, "extensions")
     name = given.get("operationName")
     if name is not None and not isinstance(name, str):
         raise NotServed(400, "`operationName` is not a text.")
-    variables, extensions = _mapping(given, "variables"), _mapping(given, "extensions")
-    if _NUL.search(query) or not _is_bounded(variables, settings.variable_values_max):
+    text = _document(given, documents)
+    if variables and not _is_bounded(variables, settings.variable_values_max):
         raise NotServed(400, "The variables have too many values, or a text has a NUL character in it.")
-    return Asked(query, variables, name or None, extensions)
+    return Asked(text, variables, name or None, is_trusted=documents.is_trusted(text))
+
+
+def _document(given: Mapping[str, Any], documents: Documents) -> str:
+    try:
+        text = documents.text(given)
+    except NoDocument as missing:
+        raise NotServed(400, str(missing), missing.code) from missing
+    if not text:
+        raise NotServed(400, "`query` is missing.")
+    return text
+
+
+@lru_cache(HEADERS_READ_MAX)
+def _content_type(text: str) -> bool:
+    """Whether it is JSON in UTF-8."""
+    media_type, _, parameters = text.lower().partition(";")
+    charset = re.search(r'charset="?([\w-]+)', parameters)
+    return media_type.strip() == JSON and (not charset or charset[1] in {"utf-8", "utf8"})
+
+
+def _too_long(most: int) -> NotServed:
+    return NotServed(413, f"The body is longer than {most} bytes.", "TOO_LARGE", {"Connection": "close"})
 
 
 def _check_content_type(headers: Headers) -> None:
-    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-    charset = re.search(r'charset="?([\w-]+)', parameters)
-    if media_type.strip() != JSON or (charset and charset[1] not in {"utf-8", "utf8"}):
+    if not _content_type(headers.get(b"content-type", "")):
         raise NotServed(415, f"The body is {JSON}, in UTF-8.", "UNSUPPORTED_MEDIA_TYPE", {"Accept": JSON})
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", "identity").lower() != "identity":
         raise NotServed(
             415, "The body is taken uncompressed.", "UNSUPPORTED_MEDIA_TYPE", {"Accept-Encoding": "identity"}
         )
 
 
-def _of_url(request: Request) -> dict[str, Any]:
+def query_of(scope: Scope) -> dict[str, Any]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _of_url(scope: Scope) -> dict[str, Any]:
     """The parameters of a GET; those that are maps are JSON texts."""
-    given: dict[str, Any] = dict(request.query_params)
+    given = query_of(scope)
     for name in ("variables", "extensions"):
         if given.get(name):
             given[name] = _json(given[name], f"`{name}`")
@@ -313,34 +400,24 @@ def _is_bounded(variables: object, most: int) -> bool:
 # ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _answered(result: ExecutionResult, media_type: str) -> Response:
-    body: dict[str, Any] = {}
-    # An error of a field has a path; without one nothing was executed, and there is no data to speak of.
-    executed = result.data is not None or not all(error.path is None for error in result.errors or ())
-    if executed:
-        body["data"] = result.data
-    if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
-    if result.extensions:
-        body["extensions"] = result.extensions
-    return _response(body, media_type, 200 if executed else _status(result, media_type), _allow(result))
-
-
-def _status(result: ExecutionResult, media_type: str) -> int:
-    codes = [(error.extensions or {}).get("code") for error in result.errors or ()]
-    if METHOD_NOT_ALLOWED in codes or media_type == GRAPHQL_JSON:
-        return next((STATUS_OF[code] for code in codes if code in STATUS_OF), 400)
+def _status(answer: Answer, media_type: str) -> int:
+    """Of an operation that was not executed."""
+    if METHOD_NOT_ALLOWED in answer.codes or media_type == GRAPHQL_JSON:
+        return next((status for code, status in STATUS_OF.items() if code in answer.codes), 400)
     return 200
 
 
-def _allow(result: ExecutionResult) -> dict[str, str]:
-    codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
-    return {"Allow": "POST"} if METHOD_NOT_ALLOWED in codes else {}
+def _allow(answer: Answer) -> dict[str, str]:
+    return {"Allow": "POST"} if answer.errors and METHOD_NOT_ALLOWED in answer.codes else {}
 
 
-def _response(body: Any, media_type: str, status: int, headers: Mapping[str, str]) -> Response:
-    answer = Response(orjson.dumps(body), status, dict(headers))
-    answer.headers["Content-Type"] = f"{media_type}; charset=utf-8"
-    # What is answered depends on who asks, and may be personal.
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+async def _send(send: Send, status: int, body: bytes, media_type: str, more: Mapping[str, str]) -> None:
+    headers = [
+        (b"content-type", CONTENT_TYPE_OF[media_type]),
+        (b"content-length", b"%d" % len(body)),
+        # What is answered depends on who asks, and may be personal.
+        (b"cache-control", b"no-store"),
+        *[(name.lower().encode(), value.encode()) for name, value in more.items()],
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

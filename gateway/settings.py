@@ -4,7 +4,9 @@ import difflib
 import ipaddress
 import os
 import secrets
+from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -27,6 +29,17 @@ Listed = NoDecode
 
 class SettingsError(Exception):
     """A setting is wrong; the text says which, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How big one operation may be."""
+
+    depth: int
+    tokens: int
+    aliases: int
+    root_fields: int
+    cost: int
 
 
 class LogFormat(Enum):
@@ -76,9 +89,19 @@ class Settings(BaseSettings):
     root_fields_max: int = Field(30, ge=1)
     # Fields answered, lists multiplied out: at some 5 µs a field about half a second of one core.
     cost_max: int = Field(100_000, ge=1)
+    # What it may be where nobody says who asks: a shop's pages (fifty products with variants, prices and what each
+    # place has come to 26,000), and GraphiQL's look at the schema (21,000, more with every type).
+    anonymous_depth_max: int = Field(12, ge=1)
+    anonymous_aliases_max: int = Field(20, ge=0)
+    anonymous_root_fields_max: int = Field(15, ge=1)
+    anonymous_cost_max: int = Field(40_000, ge=1)
     # An import of 250 products with four languages and ten variants each fits.
     body_bytes_max: int = Field(4 * 1024 * 1024, ge=1024)
     variable_values_max: int = Field(100_000, ge=1)
+
+    # The documents that are known from the start, and whether any other is answered.
+    trusted_documents: Path | None = None
+    trusted_only: bool = False
 
     # Whether documents seen before are executed by plans; off, graphql-core executes everything, with the same answers.
     compiled: bool = True
@@ -149,6 +172,8 @@ class Settings(BaseSettings):
     def _belongs_together(self) -> "Settings":
         if self.jwks_url and not (self.jwt_issuer and self.jwt_audience):
             raise ValueError("ORDERLOOM_JWKS_URL needs ORDERLOOM_JWT_ISSUER and ORDERLOOM_JWT_AUDIENCE beside it")
+        if self.trusted_only and not self.trusted_documents:
+            raise ValueError("ORDERLOOM_TRUSTED_ONLY needs ORDERLOOM_TRUSTED_DOCUMENTS, the manifest of them")
         if not self.database_url:
             # Set on the instance itself, because a default cannot depend on another setting.
             object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / DATABASE_FILE}")
@@ -163,6 +188,21 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return async_url(self.database_url).get_backend_name() == "sqlite"
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        return Bounds(self.depth_max, self.tokens_max, self.aliases_max, self.root_fields_max, self.cost_max)
+
+    @cached_property
+    def anonymous_bounds(self) -> Bounds:
+        """Never looser than those of everyone."""
+        return Bounds(
+            min(self.anonymous_depth_max, self.depth_max),
+            self.tokens_max,  # What is read is kept for all.
+            min(self.anonymous_aliases_max, self.aliases_max),
+            min(self.anonymous_root_fields_max, self.root_fields_max),
+            min(self.anonymous_cost_max, self.cost_max),
+        )
 
     @property
     def secret(self) -> str:

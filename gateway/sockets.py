@@ -4,27 +4,37 @@ Source: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import structlog
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ErrorMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    CompleteMessage,
+    ErrorMessage,
+    Message,
+    NextMessage,
+)
 from strawberry.types.unset import UNSET, UnsetType
 
 from domain.access import ANONYMOUS, Viewer
 from gateway.auth import Unauthenticated
-from gateway.http import Gateway, NotServed, asked_of
+from gateway.connections import TooManyConnections, taken
+from gateway.http import Gateway, Headers, NotServed, headers_of
+from gateway.serving import Answer, Asked
 
+log = structlog.get_logger(__name__)
+
+INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
 FORBIDDEN = 4403
 OPERATION_ID_LENGTH_MAX = 128  # A UUID has 36 characters.
@@ -33,12 +43,18 @@ EXPIRY_GRACE_S = 1.0  # Subscriptions end by themselves when their token does, a
 
 @dataclass(slots=True)
 class Connection:
-    """One socket and who is at its other end; strawberry leaves the payload of `connection_init` in it."""
+    """One socket and who is at its other end; strawberry leaves the payload of `connection_init` in it.
+
+    asked: the operations that are about to begin, by id.
+    """
 
     gateway: Gateway
     socket: WebSocket
+    headers: Headers
+    address: str
     viewer: Viewer = ANONYMOUS
     connection_params: Mapping[str, Any] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
     expiry: asyncio.TimerHandle | None = None
     closing: asyncio.Task[None] | None = None
 
@@ -46,7 +62,7 @@ class Connection:
         """Read the token of `connection_init`, else of the handshake. Raises Unauthenticated."""
         shown = {key.lower(): value for key, value in self.connection_params.items()}.get("authorization")
         if shown is None:
-            shown = self.socket.headers.get("authorization")
+            shown = self.headers.get(b"authorization")
         elif not isinstance(shown, str):
             raise Unauthenticated("`authorization` is a text.")
         self.viewer = await self.gateway.sign_in.viewer(shown)
@@ -54,12 +70,12 @@ class Connection:
             left = self.viewer.expires_at - datetime.now(UTC) + timedelta(seconds=EXPIRY_GRACE_S)
             self.expiry = asyncio.get_running_loop().call_later(max(left.total_seconds(), 0), self._expire)
 
-    def _expire(self) -> None:
-        self.closing = asyncio.create_task(self._close())
-
-    async def _close(self) -> None:
+    async def close(self, code: int, reason: str) -> None:
         if self.socket.application_state is WebSocketState.CONNECTED:
-            await self.socket.close(FORBIDDEN, "The token has expired.")
+            await self.socket.close(code, reason)
+
+    def _expire(self) -> None:
+        self.closing = asyncio.create_task(self.close(FORBIDDEN, "The token has expired."))
 
     def end(self) -> None:
         if self.expiry:
@@ -67,28 +83,59 @@ class Connection:
 
 
 class Handler(BaseGraphQLTransportWSHandler[Connection, None]):
-    """The protocol, deaf to messages that are none of its own, and bounded as HTTP is."""
+    """The protocol, deaf to messages that are none of its own, and bounded as HTTP is.
+
+    Operations are answered as everywhere else; their answers come encoded, and are only put into their messages.
+    """
 
     async def handle_message(self, message: Any) -> None:
         if not _is_message(message):
             await self.handle_invalid_message("This is no message of graphql-transport-ws.")
-        elif message["type"] == "subscribe" and self.connection_acknowledged:
+        elif message["type"] == "subscribe" and self.connection_acknowledged and message["id"] not in self.operations:
             await self._subscribe(message)
         else:
             await super().handle_message(message)
 
     async def _subscribe(self, message: Any) -> None:
-        gateway, socket = self.context.gateway, self.context.socket
+        gateway, connection = self.context.gateway, self.context
         try:
-            gateway.admit(self.context.viewer, gateway.address(socket))
-            asked_of(message["payload"], gateway.settings)
+            gateway.admit(connection.viewer, connection.address)
+            asked = gateway.asked(message["payload"])
         except NotServed as refusal:
-            # An answer to an operation that is under way would end it.
-            if message["id"] not in self.operations:
-                error: Any = refusal.error
-                await self.send_message(ErrorMessage(id=message["id"], type="error", payload=[error]))
-                return
-        await super().handle_message(message)
+            error: Any = refusal.error
+            await self.send_message(ErrorMessage(id=message["id"], type="error", payload=[error]))
+            return
+        connection.asked[message["id"]] = asked
+        payload: Any = {"query": asked.text}
+        await self.handle_subscribe({"id": message["id"], "type": "subscribe", "payload": payload})
+        if message["id"] not in self.operations:
+            del connection.asked[message["id"]]
+
+    async def run_operation(self, operation: Operation[Connection, None]) -> None:
+        try:
+            await self._run(operation)
+        except Exception as error:
+            # Answers never raise, so it is ours; strawberry logs nothing of a task that ends so.
+            log.exception("socket.fault", exc_info=error)
+            await self.context.close(INTERNAL_ERROR, "Something went wrong on our side.")
+
+    async def _run(self, operation: Operation[Connection, None]) -> None:
+        connection = self.context
+        context = connection.gateway.context(connection.viewer, connection.socket.scope, connection.headers)
+        answers = await connection.gateway.schema.follow(connection.asked.pop(operation.id), context)
+        if isinstance(answers, Answer):
+            await operation.send_initial_errors(answers.errors or [])
+            return
+        async with aclosing(answers):
+            async for answer in answers:
+                payload: Any = orjson.Fragment(answer)
+                await operation.send_operation_message(NextMessage(id=operation.id, type="next", payload=payload))
+        await operation.send_operation_message(CompleteMessage(id=operation.id, type="complete"))
+
+    async def send_message(self, message: Message) -> None:
+        """Whoever takes nothing is let go; it resumes from its last cursor."""
+        if not await taken(super().send_message(message)):
+            await self.context.close(TRY_AGAIN_LATER, "Too slow.")
 
 
 class LiveGraphQL(GraphQL[Connection, None]):
@@ -99,7 +146,7 @@ class LiveGraphQL(GraphQL[Connection, None]):
     def __init__(self, gateway: Gateway) -> None:
         settings = gateway.settings
         super().__init__(
-            _ContextOfItsOwn(gateway),  # type: ignore[arg-type]  # Of a schema the protocol only asks to stream.
+            gateway.schema.strawberry,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
             connection_init_wait_timeout=timedelta(seconds=settings.socket_init_seconds),
             max_subscriptions_per_connection=settings.subscriptions_per_socket_max,
@@ -107,21 +154,18 @@ class LiveGraphQL(GraphQL[Connection, None]):
             allowed_origins=["*"],
         )
         self._gateway = gateway
-        self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        socket = WebSocket(scope, receive, send)
-        address = self._gateway.address(socket)
-        if self._is_full(address):
+        socket, headers = WebSocket(scope, receive, send), headers_of(scope)
+        connection = Connection(self._gateway, socket, headers, self._gateway.address(scope, headers))
+        try:
+            with self._gateway.connections.counted(connection.address):
+                await self.run(socket, context=connection)
+        except TooManyConnections:
             await socket.accept(await self.pick_websocket_subprotocol(socket))
             await socket.close(TRY_AGAIN_LATER, "Too many connections.")
-            return
-        connection = Connection(self._gateway, socket)
-        with self._counted(address):
-            try:
-                await self.run(socket, context=connection)
-            finally:
-                connection.end()
+        finally:
+            connection.end()
 
     async def on_ws_connect(self, context: Connection) -> UnsetType:
         try:
@@ -135,39 +179,6 @@ class LiveGraphQL(GraphQL[Connection, None]):
 
     def encode_json(self, data: object) -> str:
         return orjson.dumps(data).decode()  # Text frames, says the protocol.
-
-    def _is_full(self, address: str) -> bool:
-        settings = self._gateway.settings
-        return self._open[address] >= settings.sockets_per_address_max or self._open.total() >= settings.sockets_max
-
-    @contextmanager
-    def _counted(self, address: str) -> Iterator[None]:
-        self._open[address] += 1
-        self._gateway.telemetry.sockets.inc()
-        try:
-            yield
-        finally:
-            self._gateway.telemetry.sockets.dec()
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
-
-
-class _ContextOfItsOwn:
-    """The schema, giving each operation of a connection a context, and so loaders, of its own."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-
-    async def stream(self, query: str, *, context_value: Connection, **options: Any) -> AsyncGenerator[Any, None]:
-        context = self._gateway.context(context_value.viewer, context_value.socket)
-        return self._counted(await self._gateway.schema.stream(query, context_value=context, **options))
-
-    async def _counted(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        with self._gateway.telemetry.subscriptions.track_inprogress():
-            async with aclosing(results):
-                async for result in results:
-                    yield result
 
 
 def _is_message(message: object) -> bool:

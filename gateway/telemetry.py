@@ -3,8 +3,9 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.execution import OUTCOMES
 from gateway.settings import LogFormat, Settings
 
 # Operation names are the clients' own words: this many are told apart, the rest are counted together.
@@ -32,7 +34,7 @@ class Telemetry:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._names: set[str] = set()
-        self.requests = Counter(
+        self._requests = Counter(
             "orderloom_http_requests", "HTTP requests answered.", ["method", "status"], registry=self._registry
         )
         self.operations = Counter(
@@ -41,10 +43,20 @@ class Telemetry:
         self.operation_seconds = Histogram(
             "orderloom_operation_seconds",
             "How long queries and mutations took.",
-            ["type"],
+            ["type", "name"],
             buckets=SECONDS,
             registry=self._registry,
         )
+        self.documents = Counter(
+            "orderloom_documents", "Documents read; all others were known.", registry=self._registry
+        )
+        plans = Counter(
+            "orderloom_plans",
+            "Executions, by whether there was a plan: known, made, first_sight, or none where none can be made.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._plans = {outcome: plans.labels(outcome) for outcome in OUTCOMES}
         self.handed_back = Counter(
             "orderloom_plans_handed_back",
             "Values that a plan gave back to graphql-core, which completes them slowly.",
@@ -61,9 +73,17 @@ class Telemetry:
 
     def operation(self, kind: str, name: str | None, outcome: str, seconds: float | None = None) -> None:
         """outcome: ok, refused (the caller can act on it) or fault (we can). seconds: None for a subscription."""
-        self.operations.labels(kind, self._bounded(name), outcome).inc()
+        counter, histogram = self._figures_of(kind, self._bounded(name), outcome)
+        counter.inc()
         if seconds is not None:
-            self.operation_seconds.labels(kind).observe(seconds)
+            histogram.observe(seconds)
+
+    def request(self, method: str, status: int) -> None:
+        self._requests_of(method, status).inc()
+
+    def planned(self, outcome: str) -> None:
+        """outcome: one of gateway.execution.OUTCOMES."""
+        self._plans[outcome].inc()
 
     def hand_back(self, field: str, reason: str) -> None:
         """field: one of the schema's, as Type.field. reason: one of gateway.execution.REASONS."""
@@ -80,6 +100,15 @@ class Telemetry:
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
+    # Looking a series up costs more than counting: those there are live as long as the process, and so does this.
+    @cache  # noqa: B019
+    def _requests_of(self, method: str, status: int) -> Counter:
+        return self._requests.labels(method, status)
+
+    @cache  # noqa: B019
+    def _figures_of(self, kind: str, name: str, outcome: str) -> tuple[Counter, Histogram]:
+        return self.operations.labels(kind, name, outcome), self.operation_seconds.labels(kind, name)
+
     def _bounded(self, name: str | None) -> str:
         if name is None:
             return "anonymous"
@@ -90,26 +119,39 @@ class Telemetry:
         return name
 
 
-@contextmanager
-def request_logged(request_id: str) -> Iterator[None]:
-    """Every line logged meanwhile carries the request's id."""
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
-        yield
+# The request that is being answered, for every line that is logged meanwhile.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class Stopwatch:
+    """Seconds since it was made; laps are what was done in them, in order."""
+
+    __slots__ = ("_began", "_laps")
+
     def __init__(self) -> None:
         self._began = perf_counter()
+        self._laps: list[tuple[str, float]] = []
 
     @property
     def seconds(self) -> float:
         return perf_counter() - self._began
 
+    def lap(self, name: str) -> None:
+        """What was done since the last one."""
+        self._laps.append((name, perf_counter()))
+
+    @property
+    def server_timing(self) -> str:
+        """As the header of that name says it: https://www.w3.org/TR/server-timing/, in milliseconds."""
+        starts = [self._began, *(at for _, at in self._laps)]
+        spans = [f"{name};dur={(at - start) * 1000:.2f}" for (name, at), start in zip(self._laps, starts, strict=False)]
+        return ", ".join(spans)
+
 
 def configure_logging(settings: Settings) -> None:
     """Everything that is logged, by us and by libraries, goes to standard error in one format."""
     before: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper("iso", utc=True),
@@ -140,6 +182,12 @@ def configure_logging(settings: Settings) -> None:
     # Uvicorn tells each socket's address, which is a person's; what it tells beside that, we tell ourselves.
     for chatty in ("uvicorn", "httpx2", "httpcore2", "aiosqlite", "asyncio", "sqlalchemy", "alembic", "strawberry"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _with_request_id(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if request_id := REQUEST_ID.get():
+        line["request_id"] = request_id
+    return line
 
 
 def _unspoken(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from domain.access import OrdersSeen, Viewer, orders_seen
+from domain.access import OrdersSeen, Scope, Viewer, orders_seen
 from domain.world import UnitOfWork, World
+from resolvers.sharing import Shared
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -17,13 +18,18 @@ V = TypeVar("V")
 # How a relation is looked up: `batch(context, keys)` maps each key found to its value.
 Batch = Callable[["Context", Sequence[Any]], Awaitable[Mapping[Any, Any]]]
 
+# Facts of a caller by name, sorted by it, that an answer may depend on; their rights are looked at apart.
+Facts = tuple[tuple[str, Hashable], ...]
+FACTS = frozenset({"viewer", "language", "address", "request_id", "opened_order_ids", "event_cursor", "orders_seen"})
+
 
 @dataclass(slots=True)
 class Context:
     """One operation's surroundings.
 
     address: the caller's network address, for rate limits. opened_order_ids: what access tokens opened in it.
-    event_cursor: the end of the log as the operation began, where it asks for it.
+    event_cursor: the end of the log as the operation began, where it asks for it. scopes: the caller's rights.
+    shared: what all operations of the process share.
     """
 
     world: World
@@ -33,7 +39,20 @@ class Context:
     request_id: str = ""
     opened_order_ids: set[str] = field(default_factory=set)
     event_cursor: str | None = None
+    shared: Shared = field(default_factory=Shared)
+    scopes: frozenset[Scope] = field(init=False)
     _lookups: dict[Batch, "_Lookup"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.scopes = self.viewer.scopes
+
+    def has(self, scope: Scope) -> bool:
+        """Whether the caller may; to be preferred to asking the viewer, for it depends on nothing else of them."""
+        return scope in self.scopes
+
+    def facts(self, named: Facts) -> Facts:
+        """This caller's facts of the names of `named`."""
+        return tuple((name, _hashable(getattr(self, name))) for name, _ in named)
 
     def load(self, batch: Batch, key: Any) -> Awaitable[Any]:
         """The value of one key, looked up together with all the others of this moment; None where there is none."""
@@ -75,6 +94,52 @@ class Context:
         if lookup is None:
             lookup = self._lookups[batch] = _Lookup(self, batch)
         return lookup
+
+
+class NotedContext(Context):
+    """A context that notes which facts of the caller are read in it.
+
+    What was worked out in it is right for every caller of the same rights of whom all these facts are the same: what
+    was read was alike, so all that followed from it is.
+    """
+
+    __slots__ = ("_noted",)
+
+    @classmethod
+    def of(cls, context: Context) -> "NotedContext":
+        return cls(
+            world=context.world,
+            viewer=context.viewer,
+            language=context.language,
+            address=context.address,
+            request_id=context.request_id,
+            opened_order_ids=set(context.opened_order_ids),
+            event_cursor=context.event_cursor,
+            shared=context.shared,
+        )
+
+    def __post_init__(self) -> None:
+        self._noted: set[str] = set()
+        super().__post_init__()
+        self._noted.clear()  # What it has read itself.
+
+    def facts_read(self) -> Facts:
+        """All that were read, with what they were."""
+        return tuple((name, _hashable(getattr(self, name))) for name in sorted(self._noted))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in FACTS:
+            self._noted.add(name)
+        return object.__getattribute__(self, name)
+
+    @property
+    def orders_seen(self) -> OrdersSeen:
+        quiet = object.__getattribute__
+        return orders_seen(quiet(self, "viewer"), *quiet(self, "opened_order_ids"))
+
+
+def _hashable(value: Any) -> Hashable:
+    return frozenset(value) if isinstance(value, set) else value
 
 
 class _Many:

@@ -42,7 +42,7 @@ async def event_feed(context: Context, after: str | None, kinds: Sequence[str] |
         if kind not in _KINDS
     ]
     refuse_all(unknown)
-    position = await _position(context, after or "")
+    position = await position_after(context, after or "")
     events = await context.world.reads.log.after(position, asked.size + 1, kinds=kinds or ())
     return Connection(slice_of(events, position, asked.size))
 
@@ -50,7 +50,7 @@ async def event_feed(context: Context, after: str | None, kinds: Sequence[str] |
 async def events_by_id(context: Context, ids: Sequence[str]) -> Mapping[str, Event]:
     """Those of orders the caller may see; all, with the scope for it."""
     found = await context.world.reads.log.by_id(ids)
-    if context.viewer.has(Scope.EVENTS_READ):
+    if context.has(Scope.EVENTS_READ):
         return found
     order_ids = {event.order_id for event in found.values() if event.order_id}
     seen = await orders.orders_by_id(context, sorted(order_ids))
@@ -86,13 +86,13 @@ async def order_status_changed(
     if after is None:
         latest = await context.world.reads.log.latest(asked_id)
         return _changes(context, latest.position - 1 if latest else 0, order_id=asked_id)
-    return _changes(context, await _position(context, after), order_id=asked_id)
+    return _changes(context, await position_after(context, after), order_id=asked_id)
 
 
 async def order_events(context: Context, filter: "schema.OrderFilter | None", after: str | None) -> Changes:
     """The steps of all orders that the caller may see and that pass the filter; without `after`, from now on."""
     wanted = orders.order_filter(filter)
-    position = await context.world.reads.log.end() if after is None else await _position(context, after)
+    position = await context.world.reads.log.end() if after is None else await position_after(context, after)
     return _changes(context, position, filter=wanted)
 
 
@@ -111,7 +111,7 @@ async def _order_asked(context: Context, order_id: str | None, number: str | Non
     return order.id
 
 
-async def _position(context: Context, cursor: str) -> int:
+async def position_after(context: Context, cursor: str) -> int:
     """Where a cursor resumes; the empty one at the beginning of what is kept.
 
     Raises Refused where it is none of ours, and a GraphQL error where what follows it is no longer kept.
@@ -132,32 +132,63 @@ async def _changes(
     context: Context, position: int, *, order_id: str | None = None, filter: OrderFilter = NO_FILTER
 ) -> Changes:
     """Each event with its order as it is then, until the caller's token ends, or their right to the one order."""
-    async with aclosing(_batches(context, position, order_id)) as batches:
-        async for events in batches:
-            matching = events if order_id else await _matching(context, events, filter)
-            for event in matching:
-                if _has_expired(context):
+    async with aclosing(batches(context, position, order_id)) as found:
+        async for events in found:
+            for event in events if order_id else await _matching(context, events, filter):
+                if has_expired(context):
                     return
-                order = await _order_now(context, event)
-                if order is not None:
-                    yield OrderStatusChange(event, order)
+                change = await _change(context, event)
+                if change is not None:
+                    yield change
                 elif order_id:
                     return
 
 
-async def _batches(context: Context, position: int, order_id: str | None) -> AsyncGenerator[Sequence[Event], None]:
-    """The log after a position: what is kept, then what happens, without gap or repetition."""
+# All who follow the same are woken by the same event; what they then read, they read once for all of them.
+
+
+async def _matching(context: Context, events: Sequence[Event], filter: OrderFilter) -> Sequence[Event]:
+    seen, ids = context.orders_seen, sorted({event.order_id for event in events if event.order_id})
+
+    async def work() -> Sequence[Event]:
+        matching = await context.world.reads.orders.matching(ids, filter, seen) if ids else frozenset()
+        return [event for event in events if event.order_id in matching]
+
+    return await context.shared.get(
+        ("events", events[0].position, events[-1].position, len(events), filter, seen), work
+    )
+
+
+async def _change(context: Context, event: Event) -> OrderStatusChange | None:
+    """An event with its order as it is now; None where the caller may not see it (any more)."""
+    seen, order_id = context.orders_seen, event.order_id
+
+    async def work() -> OrderStatusChange | None:
+        order = (await context.world.reads.orders.by_id([order_id], seen)).get(order_id) if order_id else None
+        return OrderStatusChange(event, order) if order else None
+
+    return await context.shared.get(("order change", event.position, seen), work)
+
+
+async def batches(
+    context: Context, position: int, order_id: str | None = None, kinds: frozenset[str] = frozenset()
+) -> AsyncGenerator[Sequence[Event], None]:
+    """The log after a position: what is kept, then what happens, without gap or repetition.
+
+    Of one order or of some kinds, where they are named.
+    """
     while True:
         # Followed first, so that what happens while the log is read waits its turn.
         with context.world.live.follow(order_id=order_id) as tail:
-            while kept := await context.world.reads.log.after(position, BATCH, order_id=order_id):
+            while kept := await context.world.reads.log.after(position, BATCH, kinds=sorted(kinds), order_id=order_id):
                 position = kept[-1].position
                 yield kept
             try:
                 while live := await _next(tail, context):
                     if new := [event for event in live if event.position > position]:
                         position = new[-1].position
-                        yield new
+                        if told := [event for event in new if not kinds or event.kind in kinds]:
+                            yield told
             except FellBehind:
                 continue
             return
@@ -174,19 +205,6 @@ async def _next(tail: AsyncIterator[Sequence[Event]], context: Context) -> Seque
         return ()
 
 
-def _has_expired(context: Context) -> bool:
+def has_expired(context: Context) -> bool:
     ends_at = context.viewer.expires_at
     return ends_at is not None and ends_at <= context.world.clock.now()
-
-
-async def _matching(context: Context, events: Sequence[Event], filter: OrderFilter) -> list[Event]:
-    ids = sorted({event.order_id for event in events if event.order_id})
-    matching = await context.world.reads.orders.matching(ids, filter, context.orders_seen) if ids else frozenset()
-    return [event for event in events if event.order_id in matching]
-
-
-async def _order_now(context: Context, event: Event) -> Order | None:
-    """The event's order, read anew as all that is then asked of it; None where the caller may not see it (any more)."""
-    context.forget()
-    order: Order | None = await context.load(orders.orders_by_id, event.order_id)
-    return order

@@ -172,7 +172,7 @@ def is_owner(context: Context, order: Order) -> bool:
 async def contact_part(order: Order, info: Info, part: str) -> Any:
     """What is personal about an order, for its owner and for staff; who tracks by number sees none of it."""
     context = info.context
-    if not (is_owner(context, order) or context.viewer.has(Scope.ORDERS_READ)):
+    if not (is_owner(context, order) or context.has(Scope.ORDERS_READ)):
         return None
     found: Contact = await context.load(contacts_by_order, order.id)
     return getattr(found, part)
@@ -206,7 +206,7 @@ async def timelines(context: Context, asked: Sequence[TimelineAsked]) -> Mapping
 async def order_actions(order: Parent[Order], info: Info) -> list[OrderAction]:
     """What may be done now; nothing for who only tracks it by its number."""
     context = info.context
-    if not (is_owner(context, order) or context.viewer.has(Scope.ORDERS_WRITE)):
+    if not (is_owner(context, order) or context.has(Scope.ORDERS_WRITE)):
         return []
     lines: list[OrderLine] = await context.load(lines_by_order, order.id)
     places = canceling.STAFF_PLACES if context.viewer.is_staff else canceling.CUSTOMERS_PLACES

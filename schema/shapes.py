@@ -39,12 +39,12 @@ class NullWithout(FieldExtension):
             field.directives = [*field.directives, Needs(scope=self.scope.value)]
 
     def resolve(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
-        if not info.context.viewer.has(self.scope):
+        if not info.context.has(self.scope):
             return None
         return next_(source, info, **arguments)
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
-        if not info.context.viewer.has(self.scope):
+        if not info.context.has(self.scope):
             return None
         return await next_(source, info, **arguments)
 
@@ -115,9 +115,12 @@ def asked(*, needs: Scope | None = None, **options: Any) -> Callable[[Callable[.
     return field
 
 
-def followed(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A root field that answers again and again, as things happen."""
-    field: Callable[[Callable[..., Any]], Any] = strawberry.subscription(**options)
+def followed(*, needs: Scope | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A root field that answers again and again, as things happen; it may need a scope as `asked` does."""
+    directives = [Needs(scope=needs.value)] if needs else []
+    field: Callable[[Callable[..., Any]], Any] = strawberry.subscription(
+        directives=directives, metadata={"needs": needs}, **options
+    )
     return field
 
 

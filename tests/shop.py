@@ -17,7 +17,7 @@ from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
 from gateway.app import ROOTS, assemble
-from gateway.serving import ServedSchema, build_schema
+from gateway.serving import Asked, ServedSchema, build_schema
 from gateway.settings import Settings
 from gateway.wiring import Process, wire
 from gateway.worker import Worker
@@ -72,9 +72,8 @@ class Shop:
 
     async def answer(self, document: str, viewer: Viewer = ANONYMOUS, **variables: Any) -> tuple[Any, list[Any]]:
         """The data and the errors of one operation on the whole schema."""
-        context = Context(self.world, viewer)
-        result = await whole_schema().execute(document, variable_values=variables, context_value=context)
-        return result.data, result.errors or []
+        answer = await whole_schema().execute(Asked(document, variables), Context(self.world, viewer))
+        return answer.data, answer.errors or []
 
     async def ask(self, document: str, viewer: Viewer = ANONYMOUS, **variables: Any) -> Any:
         """The data of one operation that must go well."""

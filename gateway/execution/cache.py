@@ -16,6 +16,7 @@ from graphql import (
 from gateway.execution.compiler import Planner
 from gateway.execution.oddities import Refused
 from gateway.execution.plans import Details, Segment
+from gateway.execution.roots import Root, roots_of
 
 if TYPE_CHECKING:
     from gateway.execution.executor import CompiledExecutor
@@ -25,13 +26,23 @@ OPERATIONS_MAX = 500
 # For one operation: few sets of rights times few of the values its @skip and @include are sent with.
 VARIANTS_MAX = 16
 
+# What became of looking for plans: told to the host, once for each execution.
+OUTCOMES = FIRST_SIGHT, MADE, KNOWN, UNPLANNED = "first_sight", "made", "known", "none"
+
 
 @dataclass(slots=True)
 class Plans:
     """The plans of one operation for certain rights and values of @skip and @include; made as they are needed."""
 
     rights: Any
+    _roots: tuple[Root, ...] | None = None
     _made: dict[tuple[int, ...], Segment | None] = field(default_factory=dict)
+
+    def roots(self, executor: "CompiledExecutor") -> tuple[Root, ...]:
+        """The operation's own fields."""
+        if self._roots is None:
+            self._roots = roots_of(executor)
+        return self._roots
 
     def plan(self, executor: "CompiledExecutor", type_: GraphQLOutputType, details: Details) -> Segment | None:
         """What completes values of this type for these nodes; None where graphql-core is to do it."""
@@ -42,45 +53,51 @@ class Plans:
         return self._made[key]
 
 
-@dataclass(slots=True)
-class _Operation:
-    """An operation met before. conditions: the variables its @skip and @include depend on; None for a stranger's."""
+class OperationPlans:
+    """The plans of one operation, for each set of rights and each way its @skip and @include fall."""
 
-    node: OperationDefinitionNode
-    fragments: dict[str, FragmentDefinitionNode]
-    conditions: tuple[str, ...] | None
-    variants: OrderedDict[Any, Plans] = field(default_factory=OrderedDict)
+    def __init__(self, node: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self.node = node
+        self.fragments = fragments
+        self._is_new = True
+        self._conditions = _conditions(node, fragments)
+        self._variants: OrderedDict[Any, Plans] = OrderedDict()
+
+    def plans(self, executor: "CompiledExecutor") -> Plans | None:
+        """None at first sight, for most documents are seen once; and for one with directives that are not ours."""
+        host = executor.host
+        if self._is_new or self._conditions is None:
+            host.planned(FIRST_SIGHT if self._is_new else UNPLANNED)
+            self._is_new = False
+            return None
+        given = executor.variable_values.coerced
+        rights = host.rights(executor.context_value)
+        variant = (executor.schema, rights, *[given.get(name) for name in self._conditions])
+        plans = self._variants.get(variant)
+        host.planned(MADE if plans is None else KNOWN)
+        if plans is None:
+            plans = self._variants[variant] = Plans(rights)
+            if len(self._variants) > VARIANTS_MAX:
+                self._variants.popitem(last=False)
+        return plans
 
 
 class PlanCache:
-    """Operations by identity: it serves documents that are parsed once and kept, and compiles at second sight."""
+    """Operations by identity, for documents that are parsed once and kept by somebody else."""
 
     def __init__(self) -> None:
-        self._operations: OrderedDict[int, _Operation] = OrderedDict()
+        self._operations: OrderedDict[int, OperationPlans] = OrderedDict()
 
-    def plans(self, executor: "CompiledExecutor") -> Plans | None:
+    def of(self, executor: "CompiledExecutor") -> OperationPlans:
         node, fragments = executor.operation, executor.fragment_definitions
         known = self._operations.get(id(node))
         if known is None or known.fragments != fragments:
-            self._keep(_Operation(node, fragments, _conditions(node, fragments)))
-            return None
-        self._operations.move_to_end(id(node))
-        if known.conditions is None:
-            return None
-        given = executor.variable_values.coerced
-        rights = executor.host.rights(executor.context_value)
-        variant = (executor.schema, rights, *[given.get(name) for name in known.conditions])
-        plans = known.variants.get(variant)
-        if plans is None:
-            plans = known.variants[variant] = Plans(rights)
-            if len(known.variants) > VARIANTS_MAX:
-                known.variants.popitem(last=False)
-        return plans
-
-    def _keep(self, operation: _Operation) -> None:
-        self._operations[id(operation.node)] = operation
-        if len(self._operations) > OPERATIONS_MAX:
-            self._operations.popitem(last=False)
+            known = self._operations[id(node)] = OperationPlans(node, fragments)
+            if len(self._operations) > OPERATIONS_MAX:
+                self._operations.popitem(last=False)
+        else:
+            self._operations.move_to_end(id(node))
+        return known
 
 
 def _made(executor: "CompiledExecutor", rights: Any, type_: GraphQLOutputType, details: Details) -> Segment | None:

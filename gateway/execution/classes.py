@@ -6,6 +6,7 @@ an attribute `__typename`), nothing is decided here: the type is refused, or the
 
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Mapping
+from types import GeneratorType
 from typing import Any
 
 from graphql import (
@@ -24,7 +25,8 @@ from gateway.execution.oddities import CLASS, Odd, Refused, odd
 
 Complete = Callable[..., Any]
 
-_NOTHING = {type(None), type(Undefined)}
+# Objects of no type: nothing, and what may be a coroutine of the old kind.
+_NO_OBJECTS = {type(None), type(Undefined), GeneratorType}
 
 
 class Admission:
@@ -49,7 +51,7 @@ class Admission:
             self.known.add(cls)
 
     def takes(self, cls: type) -> bool:
-        if cls in _NOTHING or issubclass(cls, Exception) or hasattr(cls, "__await__"):
+        if cls in _NO_OBJECTS or issubclass(cls, Exception) or hasattr(cls, "__await__"):
             return False
         return self._classes is None or issubclass(cls, self._classes)
 

@@ -4,20 +4,23 @@ from collections.abc import Awaitable, Iterator
 from typing import Any, ClassVar
 
 from graphql import (
+    GraphQLError,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLUnionType,
+    OperationType,
 )
-from graphql.pyutils import Path
+from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution.cache import PlanCache, Plans
+from gateway.execution.cache import OperationPlans, PlanCache, Plans
 from gateway.execution.host import Host
 from gateway.execution.oddities import reason_of
 from gateway.execution.plans import Details, Segment
+from gateway.execution.roots import Root
 from gateway.execution.run import Run
 
 _COMPOSITE = frozenset({GraphQLList, GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType})
@@ -33,13 +36,71 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     host: ClassVar[Host]
     cache: ClassVar[PlanCache]
 
+    # Those of the operation, where whoever executes it keeps them.
+    operation_plans: OperationPlans | None = None
     _plans: Plans | None = None
     _odd_paths: set[Path]
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  (graphql-core's signature)
         self._odd_paths = set()
-        self._plans = self.cache.plans(self) if self._is_ordinary() else None
-        return super().execute_operation(serially)
+        known = self.operation_plans or self.cache.of(self)
+        self._plans = known.plans(self) if self._is_ordinary() else None
+        roots = self._plans.roots(self) if self._plans else ()
+        one_by_one = self.operation.operation is OperationType.MUTATION if serially is None else serially
+        if not roots or (one_by_one and len(roots) > 1):
+            return super().execute_operation(serially)
+        return self._executed(roots)
+
+    # ── The operation's own fields, as graphql-core executes them ──
+
+    def _executed(self, roots: tuple[Root, ...]) -> Any:
+        data: dict[str, Any] = {}
+        waiting = []
+        try:
+            for root in roots:
+                data[root.key] = answered = self._root(root)
+                if self.is_awaitable(answered):
+                    waiting.append(root.key)
+        except GraphQLError as error:
+            # The others may fail as well, and are to be waited for.
+            if waiting:
+                self.settle_in_background([data[key] for key in waiting])
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+        return self._awaited(data, waiting) if waiting else self.build_response(data)
+
+    async def _awaited(self, data: dict[str, Any], waiting: list[str]) -> Any:
+        try:
+            if len(waiting) == 1:
+                data[waiting[0]] = await data[waiting[0]]
+            else:
+                found = await gather_with_cancel(*[data[key] for key in waiting])
+                data.update(zip(waiting, found, strict=True))
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+        return self.build_response(data)
+
+    def _root(self, root: Root) -> Any:
+        info = self.build_resolve_info(root.field, root.nodes, root.parent, root.path)
+        try:
+            result = root.resolve(self.root_value, info, **root.arguments(self))
+            if self.is_awaitable(result):
+                return self.complete_awaitable_value(root.field.type, root.details, info, root.path, result, None)
+            completed = self.complete_value(root.field.type, root.details, info, root.path, result, None)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the field tells it)
+            self.handle_field_error(error, root.field.type, root.details, root.path)
+            return None
+        return self._completed(root, completed) if self.is_awaitable(completed) else completed
+
+    async def _completed(self, root: Root, completed: Awaitable[Any]) -> Any:
+        try:
+            return await completed
+        except Exception as error:  # noqa: BLE001  (see above)
+            self.handle_field_error(error, root.field.type, root.details, root.path)
+            return None
+
+    # ── What is in them ──
 
     def complete_value(
         self,

@@ -45,6 +45,10 @@ def _by_their_own_check(_type: GraphQLObjectType) -> tuple[type, ...] | None:
     return None
 
 
+def _noted_nowhere(_outcome: str) -> None:
+    pass
+
+
 def _counted_nowhere(_field: str, _reason: str) -> None:
     pass
 
@@ -58,6 +62,7 @@ class Host:
     rights: what decides which fields a context opens; few different values, for each has its own plans.
     opens: whether these rights open a field; a closed one is null, whatever its resolver would say.
     classes: the classes whose instances a type's `is_type_of` accepts, where that is all it looks at.
+    planned: told of each execution, whether its operation had plans: one of cache.OUTCOMES.
     handed_back: told of each value given back to graphql-core: `Type.field`, and one of oddities.REASONS.
     """
 
@@ -66,4 +71,5 @@ class Host:
     rights: Callable[[Any], Hashable] = _all_alike
     opens: Callable[[GraphQLField, Any], bool] = _open_to_all
     classes: Callable[[GraphQLObjectType], tuple[type, ...] | None] = _by_their_own_check
+    planned: Callable[[str], None] = _noted_nowhere
     handed_back: Callable[[str, str], None] = _counted_nowhere

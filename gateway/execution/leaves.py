@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from types import GeneratorType
 from typing import Any
 
 from graphql import (
@@ -56,11 +57,15 @@ def written_by(type_: GraphQLLeafType, *, nullable: bool) -> Callable[[Any], Any
             if nullable:
                 return None
             raise Odd(NULL)
-        if isinstance(value, Exception) or hasattr(value, "__await__"):
+        if isinstance(value, Exception) or _may_be_awaited(value):
             raise odd(value, VALUE)
         result = write(value)
-        if result is None or result is Undefined or (type(result) not in _SETTLED and hasattr(result, "__await__")):
+        if result is None or result is Undefined or (type(result) not in _SETTLED and _may_be_awaited(result)):
             raise Odd(VALUE)
         return result
 
     return written
+
+
+def _may_be_awaited(value: Any) -> bool:
+    return hasattr(value, "__await__") or type(value) is GeneratorType  # A generator may be an old kind of coroutine.

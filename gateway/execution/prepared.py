@@ -1,12 +1,10 @@
-"""Operations that were found valid once, executed again without being parsed and validated again.
+"""One operation of a document that was found valid, executed again and again without being read again.
 
 What is to be decided for each request (who may ask, how much, how it is counted and how errors are shown) stays with
-the host: it asks `PreparedOperations.get`, decides, and executes. What it worked out of the document alone it may keep
-in `memo`, beside the document it belongs to.
+the host: it keeps what `prepare` made, decides, and executes.
 """
 
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,22 +19,21 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
-    OperationType,
-    get_operation_ast,
+    create_source_event_stream,
     is_list_type,
     is_non_null_type,
 )
+from graphql.execution import Executor
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor import default_field_resolver, default_type_resolver
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.execution.cache import OperationPlans
 from gateway.execution.executor import CompiledExecutor
 from gateway.execution.leaves import INT_MAX, INT_MIN
 
-# Operations kept; at its largest a document takes about a megabyte.
-PREPARED_MAX = 500
 # As many faults in variables as graphql-core tells at once.
 VARIABLE_ERRORS_MAX = 50
 
@@ -45,38 +42,53 @@ IsCoerced = Callable[[Any], bool]
 
 @dataclass(slots=True)
 class Prepared:
-    """One operation of a valid document, ready to be executed with any variables."""
+    """One operation of a valid document, ready to be executed with any variables; its plans live as long as it does.
+
+    executor_class: a compiled one, or graphql-core's own.
+    """
 
     schema: GraphQLSchema
     document: DocumentNode
     operation: OperationDefinitionNode
-    executor_class: type[CompiledExecutor]
-    memo: dict[Hashable, Any] = field(default_factory=dict)
+    executor_class: type[Executor[Any]]
+    hide_suggestions: bool = False
     _fragments: dict[str, FragmentDefinitionNode] = field(init=False)
     _details: dict[str, FragmentDetails] = field(init=False)
     _variables: list[tuple[GraphQLVariableSignature, IsCoerced | None]] | None = field(init=False)
+    _plans: OperationPlans = field(init=False)
 
     def __post_init__(self) -> None:
         definitions = [each for each in self.document.definitions if isinstance(each, FragmentDefinitionNode)]
         self._fragments = {each.name.value: each for each in definitions}
         self._details = {each.name.value: FragmentDetails(each) for each in definitions}
         self._variables = _signatures(self.schema, self.operation)
+        self._plans = OperationPlans(self.operation, self._fragments)
 
     @property
     def name(self) -> str | None:
         return self.operation.name.value if self.operation.name else None
 
     def execute(
-        self,
-        variables: Mapping[str, Any] | None,
-        context: Any,
-        root: Any = None,
-        operation_extensions: dict[str, Any] | None = None,
+        self, variables: Mapping[str, Any] | None, context: Any, root: Any = None
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """Execute the query or mutation, as graphql-core's `execute` would."""
+        """Execute a query or a mutation, or one event of a subscription, as graphql-core's `execute` would."""
         values = self.values(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
+        result: Any = self._executor(values, context, root).execute_operation()
+        return result  # type: ignore[no-any-return]  # Nothing of it is incremental: it has no @defer.
+
+    async def subscribe(
+        self, variables: Mapping[str, Any] | None, context: Any, root: Any = None
+    ) -> AsyncIterable[Any] | ExecutionResult:
+        """The events of a subscription, each to be executed as `root`; else the errors why there are none."""
+        values = self.values(variables or {})
+        if isinstance(values, list):
+            return ExecutionResult(None, values)
+        source = create_source_event_stream(self._executor(values, context, root))
+        return await source if isinstance(source, Awaitable) else source
+
+    def _executor(self, values: VariableValues, context: Any, root: Any) -> Executor[Any]:
         executor = self.executor_class(
             self.schema,
             self._fragments,
@@ -88,11 +100,12 @@ class Prepared:
             default_field_resolver,
             default_type_resolver,
             default_field_resolver,
-            is_awaitable=optimized_is_awaitable,
-            operation_extensions=operation_extensions,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # A TypeGuard but in name.
+            hide_suggestions=self.hide_suggestions,
         )
-        result: Any = executor.execute_operation()
-        return result  # type: ignore[no-any-return]  # Nothing of it is incremental: it has no @defer.
+        if isinstance(executor, CompiledExecutor):
+            executor.operation_plans = self._plans
+        return executor
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables; those that need no coercing are taken as they are."""
@@ -110,35 +123,6 @@ class Prepared:
     def _coerced(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         definitions = self.operation.variable_definitions or ()
         return get_variable_values(self.schema, definitions, dict(given), max_errors=VARIABLE_ERRORS_MAX)
-
-
-class PreparedOperations:
-    """The operations a host has seen through its whole pipeline, by text and name."""
-
-    def __init__(self, schema: GraphQLSchema, executor_class: type[CompiledExecutor]) -> None:
-        self._schema = schema
-        self._executor_class = executor_class
-        self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
-
-    def get(self, text: str, name: str | None) -> Prepared | None:
-        found = self._kept.get((text, name))
-        if found:
-            self._kept.move_to_end((text, name))
-        return found
-
-    def keep(self, text: str, name: str | None, document: DocumentNode) -> None:
-        """Keep an operation that was executed, so is valid. Subscriptions are not kept: they are seldom begun."""
-        operation = get_operation_ast(document, name)
-        if operation is None or operation.operation is OperationType.SUBSCRIPTION or _has_variables(document):
-            return
-        self._kept[text, name] = Prepared(self._schema, document, operation, self._executor_class)
-        if len(self._kept) > PREPARED_MAX:
-            self._kept.popitem(last=False)
-
-
-def _has_variables(document: DocumentNode) -> bool:
-    """Fragments with variables of their own are an experiment of graphql-core's."""
-    return any(isinstance(each, FragmentDefinitionNode) and each.variable_definitions for each in document.definitions)
 
 
 def _signatures(

@@ -46,7 +46,7 @@ def test_graphiql_needs_nothing_from_elsewhere(client):
 def test_the_examples_in_graphiql_are_valid(settings):
     script = (Path(console.__file__).parent / "static" / "graphiql.js").read_text()
     examples = re.findall(r"query: `(.+?)`", script, re.DOTALL)
-    schema = build_schema(ROOTS, settings())._schema
+    schema = build_schema(ROOTS, settings()).graphql
 
     assert len(examples) == 3
     assert [validate(schema, parse(example)) for example in examples] == [[], [], []]

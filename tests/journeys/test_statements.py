@@ -101,7 +101,7 @@ QUERIES = {
 
 
 def test_every_list_of_the_schema_is_asked_by_one_of_these_queries():
-    schema = whole_schema()._schema
+    schema = whole_schema().graphql
     asked = set().union(*(_lists_asked(schema, _document(name)) for name in QUERIES))
 
     assert _lists(schema) - asked == set()

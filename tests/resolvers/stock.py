@@ -8,7 +8,7 @@ import strawberry
 
 from domain.access import ANONYMOUS, Role, Viewer
 from domain.catalog.model import ProductStatus
-from gateway.serving import Roots, build_schema
+from gateway.serving import Asked, Roots, build_schema
 from gateway.settings import Settings
 from resolvers.context import Context
 from schema.availability import AvailabilityQueries
@@ -51,7 +51,7 @@ SCHEMA = build_schema(
 
 async def answer(shop: Shop, query: str, viewer: Viewer = OPERATIONS, **variables: Any) -> Any:
     """The data and the errors of one operation."""
-    result = await SCHEMA.execute(query, variable_values=variables, context_value=Context(shop.world, viewer))
+    result = await SCHEMA.execute(Asked(query, variables), Context(shop.world, viewer))
     return result.data, result.errors
 
 

@@ -7,7 +7,7 @@ import pytest
 from domain.access import ANONYMOUS, EVERY_ORDER, Role, Viewer
 from domain.fulfillment.opening import open_work
 from domain.orders.model import FulfillmentChoice
-from gateway.serving import Roots, build_schema
+from gateway.serving import Asked, Roots, build_schema
 from gateway.settings import Settings
 from resolvers.context import Context
 from schema.root import TYPES, Mutation, Query
@@ -82,7 +82,7 @@ WORK_LIST = """
 
 async def ask(shop: Shop, query: str, viewer: Viewer = OPERATIONS, **variables: Any) -> Any:
     context = Context(shop.world, viewer, address="203.0.113.7")
-    result = await SCHEMA.execute(query, variable_values=variables, context_value=context)
+    result = await SCHEMA.execute(Asked(query, variables), context)
     assert not result.errors, result.errors
     return result.data
 

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.access import ANONYMOUS, Role
 from gateway.execution import CompiledExecutor
-from gateway.serving import Roots, build_schema
+from gateway.serving import Asked, Roots, build_schema
 from gateway.settings import read_settings
 from gateway.telemetry import Telemetry
 from resolvers.context import Context
@@ -72,7 +72,7 @@ async def answers(text: str, telemetry: Telemetry, **settings: Any) -> list[Any]
     schema = build_schema(Roots(Query), read_settings(**settings), telemetry)
     viewers = [ANONYMOUS, a_viewer(Role.OPERATIONS)] * 2
     ASKED.clear()
-    return [await schema.execute(text, context_value=Context(None, each)) for each in viewers]
+    return [await schema.execute(Asked(text), Context(None, each)) for each in viewers]
 
 
 async def test_the_switch_changes_no_answer():
@@ -110,4 +110,4 @@ def test_the_switch_is_an_environment_variable(monkeypatch, value, expected):
 
     schema = build_schema(Roots(Query), read_settings())
 
-    assert issubclass(schema.execution_context_class, CompiledExecutor) is expected
+    assert issubclass(schema.executor, CompiledExecutor) is expected

@@ -300,7 +300,7 @@ async def test_each_event_of_a_subscription_is_executed_by_the_plan(press):
 async def test_a_document_seen_once_has_no_plan(press):
     await executed(parse("{ books { id } }"), Shelf([Book("b9", None)]), press.executor, {})
 
-    assert [each.variants for each in press.executor.cache._operations.values()] == [{}]
+    assert [each._variants for each in press.executor.cache._operations.values()] == [{}]
 
 
 async def test_plans_are_kept_for_so_many_operations_and_variants_and_no_more(press, monkeypatch):
@@ -316,7 +316,7 @@ async def test_plans_are_kept_for_so_many_operations_and_variants_and_no_more(pr
 
     kept = press.executor.cache._operations.values()
     assert len(kept) == 3
-    assert all(len(each.variants) == 2 for each in kept)
+    assert all(len(each._variants) == 2 for each in kept)
 
 
 async def test_directives_that_no_plan_knows_are_left_to_graphql_core(press):
@@ -325,4 +325,4 @@ async def test_directives_that_no_plan_knows_are_left_to_graphql_core(press):
     result = await press.prints(text, Shelf([Book("b1", "One", binding=Binding.LEATHER)]))
 
     assert result.data == {"books": [{"id": "b1"}]}
-    assert [each.conditions for each in press.executor.cache._operations.values()] == [None]
+    assert [each._conditions for each in press.executor.cache._operations.values()] == [None]

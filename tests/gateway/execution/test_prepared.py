@@ -1,12 +1,14 @@
 """An operation that was valid once is executed again as graphql-core would from its text."""
 
+import gc
 import random
+import weakref
 
 import pytest
-from graphql import build_schema, execute, parse
+from graphql import build_schema, execute, get_operation_ast, parse, subscribe
 from graphql.execution.values import get_variable_values
 
-from gateway.execution import PreparedOperations, compiled_executor, prepared
+from gateway.execution import Prepared, compiled_executor
 from gateway.execution.host import Host
 from tests.gateway.execution.books import SCHEMA, Book, Press, Shelf
 
@@ -19,10 +21,9 @@ INPUTS = build_schema(
 )
 
 
-def kept(text: str, schema=INPUTS, name: str | None = None, executor: type | None = None):
-    operations = PreparedOperations(schema, executor or compiled_executor(Host()))
-    operations.keep(text, name, parse(text))
-    return operations.get(text, name)
+def prepared(text: str, schema=INPUTS, executor: type | None = None) -> Prepared:
+    document = parse(text)
+    return Prepared(schema, document, get_operation_ast(document), executor or compiled_executor(Host()))
 
 
 def sources(values):
@@ -32,7 +33,7 @@ def sources(values):
 @pytest.mark.parametrize("type_", TYPES)
 def test_variables_are_what_graphql_core_makes_of_them(type_):
     for default in ("", " = null" if not type_.endswith("!") else ""):
-        operation = kept(f"query ($a: {type_}{default}, $b: Int) {{ f{TYPES.index(type_)}(a: $a) }}")
+        operation = prepared(f"query ($a: {type_}{default}, $b: Int) {{ f{TYPES.index(type_)}(a: $a) }}")
         definitions = operation.operation.variable_definitions
         for given in [{}, *({"a": value} for value in VALUES), *({"a": value, "b": 1} for value in VALUES)]:
             expected = get_variable_values(INPUTS, definitions, given, max_errors=50)
@@ -48,7 +49,7 @@ def test_variables_are_what_graphql_core_makes_of_them(type_):
 
 async def test_an_operation_is_executed_again_with_other_variables():
     text = "query Stars($n: Int) { books { id opinion(stars: $n) } }"
-    operation = kept(text, SCHEMA, executor=Press().executor)
+    operation = prepared(text, SCHEMA, Press().executor)
 
     results = [await operation.execute({"n": n}, Shelf([Book("b1", "One")])) for n in (1, 2, 3)]
 
@@ -57,7 +58,7 @@ async def test_an_operation_is_executed_again_with_other_variables():
 
 
 def test_variables_that_are_wrong_are_told_as_ever():
-    operation = kept("query ($a: Int!) { f3(a: $a) }")
+    operation = prepared("query ($a: Int!) { f3(a: $a) }")
 
     result = operation.execute({"a": "x"}, None)
 
@@ -65,26 +66,35 @@ def test_variables_that_are_wrong_are_told_as_ever():
     assert [each.formatted for each in result.errors] == [each.formatted for each in expected.errors]
 
 
-def test_an_operation_is_found_by_its_name_and_subscriptions_are_not_kept():
-    text = "query A { a: f2 } mutation B { b: f2 } subscription C { c: f2 }"
+async def test_each_event_of_a_subscription_is_executed_as_graphql_core_would():
+    schema = build_schema("type Query { a: Int } type Subscription { counts(to: Int!): Int }")
 
-    assert kept(text, name="A").name == "A"
-    assert kept(text, name="B").name == "B"
-    assert kept(text, name="C") is None
-    assert kept(text, name="D") is None
-    assert kept(text) is None
+    async def counts(_root, _info, to):
+        for number in range(to):
+            yield {"counts": number if number != 1 else RuntimeError("no")}
+
+    schema.subscription_type.fields["counts"].subscribe = counts
+    operation = prepared("subscription ($to: Int!) { counts(to: $to) }", schema)
+    expected = [each async for each in subscribe(schema, operation.document, variable_values={"to": 3})]
+
+    events = await operation.subscribe({"to": 3}, None)
+    found = [operation.execute({"to": 3}, None, event) async for event in events]
+
+    assert [each.formatted for each in found] == [each.formatted for each in expected]
+    assert (await operation.subscribe({}, None)).errors[0].message.startswith("Variable '$to'")
 
 
-def test_so_many_operations_are_kept_and_no_more(monkeypatch):
-    monkeypatch.setattr(prepared, "PREPARED_MAX", 3)
-    operations = PreparedOperations(INPUTS, compiled_executor(Host()))
-    texts = [f"{{ a{number}: f2 }}" for number in range(5)]
+async def test_plans_end_with_the_operation_they_were_made_for():
+    executor = Press().executor
+    operation = prepared("{ books { id } }", SCHEMA, executor)
+    for _ in range(3):
+        await operation.execute({}, Shelf([Book("b1", "One")]))
+    gone = weakref.ref(operation._plans)
 
-    for text in texts:
-        operations.keep(text, None, parse(text))
-        operations.get(texts[0], None)
+    del operation
+    gc.collect()
 
-    assert [operations.get(text, None) is not None for text in texts] == [True, False, False, True, True]
+    assert gone() is None
 
 
 def test_random_variables_are_what_graphql_core_makes_of_them():
@@ -98,7 +108,7 @@ def test_random_variables_are_what_graphql_core_makes_of_them():
     types = [f"{'[' * d}{name}{mark}{']' * d}" for d in range(3) for name in ("Int", "ID") for mark in ("", "!")]
     schema = build_schema(f"type Query {{ {' '.join(f'f{i}(a: {type_}): Int' for i, type_ in enumerate(types))} }}")
     for number, type_ in enumerate(types):
-        operation = kept(f"query ($a: {type_}) {{ f{number}(a: $a) }}", schema)
+        operation = prepared(f"query ($a: {type_}) {{ f{number}(a: $a) }}", schema)
         for _ in range(200):
             given = {"a": any_value()}
             expected = get_variable_values(schema, operation.operation.variable_definitions, given, max_errors=50)
