@@ -105,7 +105,8 @@ def read_manifest(file: Path) -> dict[str, str]:
         raise SettingsError(f"The manifest of trusted documents, {file}, cannot be read: {error}.") from error
     if isinstance(given, dict) and isinstance(given.get("operations"), list):
         pairs = [
-            (each.get("id"), each.get("body")) if isinstance(each, dict) else ("", "") for each in given["operations"]
+            (each.get("id"), each.get("body")) if isinstance(each, dict) else (None, None)
+            for each in given["operations"]
         ]
     else:
         pairs = list(given.items()) if isinstance(given, dict) else []

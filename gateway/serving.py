@@ -133,7 +133,7 @@ class ServedSchema:
         self._settings = settings
         self._telemetry = telemetry
         self._needs = _needs(schema)
-        self._kept: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str | None], Operation | Faults] = OrderedDict()
         self._characters = 0
         self.shared = Shared()
 
@@ -250,17 +250,21 @@ class ServedSchema:
 
     def _known(self, asked: Asked) -> Operation:
         """The operation asked for, read where it is not known. Raises InvalidDocument."""
-        operation = self._kept.get((asked.text, asked.operation_name))
-        if operation is None:
+        key = (asked.text, asked.operation_name)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        else:
             self._telemetry.documents.inc()
-            return self._read(asked)
-        self._kept.move_to_end((asked.text, asked.operation_name))
-        return operation
+            # What is wrong is kept as well: finding it out once more would cost as much again.
+            self._keep(key, self._read(asked))
+        known = self._kept[key]
+        if isinstance(known, Faults):
+            raise InvalidDocument(known.errors)
+        return known
 
-    def _read(self, asked: Asked) -> Operation:
-        """Read a document and keep it. Raises InvalidDocument."""
+    def _read(self, asked: Asked) -> "Operation | Faults":
         if _NUL.search(asked.text):
-            raise InvalidDocument([told(GraphQLError("A text in the document has a NUL character in it."))])
+            return Faults([told(GraphQLError("A text in the document has a NUL character in it."))])
         try:
             document = admission.read(asked.text, self._settings.bounds)
             errors = admission.ill_formed(document) or admission.faults(
@@ -269,11 +273,11 @@ class ServedSchema:
         except GraphQLError as error:
             errors = [error]
         if errors:
-            raise InvalidDocument([told(each) for each in errors])
+            return Faults([told(each) for each in errors])
         node = get_operation_ast(document, asked.operation_name)
         if node is None:
-            raise InvalidDocument([_no_operation(asked.operation_name)])
-        return self._keep(asked, self._operation(document, node))
+            return Faults([_no_operation(asked.operation_name)])
+        return self._operation(document, node)
 
     def _operation(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation:
         hides = not self._settings.introspection
@@ -289,17 +293,23 @@ class ServedSchema:
             "eventCursor" in sizing.root_fields,
         )
 
-    def _keep(self, asked: Asked, operation: Operation) -> Operation:
-        self._kept[asked.text, asked.operation_name] = operation
-        self._characters += len(asked.text)
+    def _keep(self, key: tuple[str, str | None], found: "Operation | Faults") -> None:
+        self._kept[key] = found
+        self._characters += len(key[0])
         while len(self._kept) > OPERATIONS_MAX or self._characters > OPERATIONS_CHARACTERS_MAX:
             (text, _), _ = self._kept.popitem(last=False)
             self._characters -= len(text)
-        return operation
 
     def _count(self, operation: Operation, answer: Answer, seconds: float | None = None) -> None:
         outcome = "ok" if not answer.errors else "fault" if INTERNAL in answer.codes else "refused"
         self._telemetry.operation(operation.kind.value, operation.name, outcome, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What is wrong with a document, as callers may see it."""
+
+    errors: list[GraphQLError]
 
 
 class InvalidDocument(Exception):  # noqa: N818  (it says what was sent)
