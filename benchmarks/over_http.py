@@ -27,7 +27,7 @@ from benchmarks._measuring import (
     show,
     versions,
 )
-from gateway.app import assemble
+from gateway.app import assemble, settle_memory
 from gateway.serving import Roots
 from gateway.settings import read_settings
 from gateway.telemetry import configure_logging
@@ -97,6 +97,7 @@ def orderloom() -> Application:
 
     @asynccontextmanager
     async def opened(_telemetry: object) -> AsyncIterator[Any]:
+        settle_memory()
         yield SimpleNamespace()
 
     return assemble(settings, Roots(Query), opened)

@@ -107,11 +107,13 @@ class UnitOfWork(Recorder, Protocol):
 class Live(Protocol):
     """The end of the log as it grows, for everyone in this process who listens."""
 
-    def follow(self, *, order_id: str | None = None) -> AbstractContextManager[AsyncIterator[Sequence[Event]]]:
+    def follow(
+        self, *, order_id: str | None = None, for_s: float | None = None
+    ) -> AbstractContextManager[AsyncIterator[Sequence[Event]]]:
         """Events from this moment on, of one order or all, in the log's order and as many as wait at once.
 
-        A few from just before may come first. The iterator ends when the process stops. Raises FellBehind out of it
-        where the listener is too slow: it reads on from its last cursor.
+        A few from just before may come first. The iterator ends after `for_s` seconds, and when the process stops.
+        Raises FellBehind out of it where the listener is too slow: it reads on from its last cursor.
         """
 
 

@@ -65,13 +65,13 @@ def create_app(settings: Settings, *, worker: bool = True) -> Starlette:
         async with running(settings) as process, AsyncExitStack() as stack:
             if worker:
                 await stack.enter_async_context(working(process, telemetry))
-            _settle_memory()
+            settle_memory()
             yield process.world
 
     return assemble(settings, ROOTS, opened)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What is there by now stays: the collector need not look at a hundred thousand objects again and again.
 
     Answers are trees of new objects without circles, so it need not look often either.

@@ -52,12 +52,17 @@ class LiveTail:
         return sum(map(len, self._followers.values()))
 
     @contextmanager
-    def follow(self, *, order_id: str | None = None) -> Iterator[AsyncIterator[Sequence[Event]]]:
+    def follow(
+        self, *, order_id: str | None = None, for_s: float | None = None
+    ) -> Iterator[AsyncIterator[Sequence[Event]]]:
         follower = _Follower(is_over=self._reading is None)
         self._followers.setdefault(order_id, set()).add(follower)
+        end = None if for_s is None else asyncio.get_running_loop().call_later(max(for_s, 0), follower.end)
         try:
             yield follower
         finally:
+            if end:
+                end.cancel()
             self._followers[order_id].discard(follower)
             if not self._followers[order_id]:
                 del self._followers[order_id]

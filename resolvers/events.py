@@ -1,7 +1,6 @@
 """Events: read as a feed, and followed live, each once and in order."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -134,7 +133,7 @@ async def _changes(
     """Each event with its order as it is then, until the caller's token ends, or their right to the one order."""
     async with aclosing(batches(context, position, order_id)) as found:
         async for events in found:
-            for event in events if order_id else await _matching(context, events, filter):
+            for event in events if filter == NO_FILTER else await _matching(context, events, filter):
                 if has_expired(context):
                     return
                 change = await _change(context, event)
@@ -179,12 +178,12 @@ async def batches(
     """
     while True:
         # Followed first, so that what happens while the log is read waits its turn.
-        with context.world.live.follow(order_id=order_id) as tail:
+        with context.world.live.follow(order_id=order_id, for_s=_seconds_left(context)) as tail:
             while kept := await context.world.reads.log.after(position, BATCH, kinds=sorted(kinds), order_id=order_id):
                 position = kept[-1].position
                 yield kept
             try:
-                while live := await _next(tail, context):
+                async for live in tail:
                     if new := [event for event in live if event.position > position]:
                         position = new[-1].position
                         if told := [event for event in new if not kinds or event.kind in kinds]:
@@ -194,15 +193,10 @@ async def batches(
             return
 
 
-async def _next(tail: AsyncIterator[Sequence[Event]], context: Context) -> Sequence[Event]:
-    """What happens next; nothing where the process stops or the token ends first."""
+def _seconds_left(context: Context) -> float | None:
+    """Until the caller's token ends."""
     ends_at = context.viewer.expires_at
-    seconds_left = (ends_at - context.world.clock.now()).total_seconds() if ends_at else None
-    try:
-        async with asyncio.timeout(seconds_left):
-            return await anext(tail)
-    except (StopAsyncIteration, TimeoutError):
-        return ()
+    return (ends_at - context.world.clock.now()).total_seconds() if ends_at else None
 
 
 def has_expired(context: Context) -> bool:
