@@ -199,21 +199,26 @@ class GraphQLOverHttp:
         length = headers.get(b"content-length", "")
         if length.isdecimal() and int(length) > most:
             raise _too_long(most)
-        parts, received, is_over = [], 0, False
         try:
             async with asyncio.timeout(BODY_WAIT_S):
-                while not is_over:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    parts.append(message.get("body", b""))
-                    received += len(parts[-1])
-                    if received > most:
-                        raise _too_long(most)
-                    is_over = not message.get("more_body", False)
+                return await _whole(receive, most)
         except TimeoutError as error:
             raise NotServed(408, "The body did not arrive in time.", headers={"Connection": "close"}) from error
-        return b"".join(parts)
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
+    """A body of at most so many bytes."""
+    parts, received = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        received += len(parts[-1])
+        if received > most:
+            raise _too_long(most)
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
 # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphql import GraphQLError
 
@@ -15,6 +15,7 @@ from domain.paging import page
 from resolvers import orders
 from resolvers.context import Context
 from resolvers.pages import Connection
+from resolvers.sharing import Shared
 
 if TYPE_CHECKING:
     from schema import orders as schema
@@ -132,33 +133,34 @@ async def _changes(
 ) -> Changes:
     """Each event with its order as it is then, until the caller's token ends, or their right to the one order."""
     async with aclosing(batches(context, position, order_id)) as found:
-        async for events in found:
-            for event in events if filter == NO_FILTER else await _matching(context, events, filter):
+        async for batch in found:
+            shared = context.shared if batch.is_live else Shared()
+            events = batch.events if filter == NO_FILTER else await _matching(context, shared, batch.events, filter)
+            for event in events:
                 if has_expired(context):
                     return
-                change = await _change(context, event)
+                change = await _change(context, shared, event)
                 if change is not None:
                     yield change
                 elif order_id:
                     return
 
 
-# All who follow the same are woken by the same event; what they then read, they read once for all of them.
+# All who follow live are woken by the same event; what they then read, they read once for all of them. Not so whoever
+# catches up: what others read before is not what is so now.
 
 
-async def _matching(context: Context, events: Sequence[Event], filter: OrderFilter) -> Sequence[Event]:
+async def _matching(context: Context, shared: Shared, events: Sequence[Event], filter: OrderFilter) -> Sequence[Event]:
     seen, ids = context.orders_seen, sorted({event.order_id for event in events if event.order_id})
 
     async def work() -> Sequence[Event]:
         matching = await context.world.reads.orders.matching(ids, filter, seen) if ids else frozenset()
         return [event for event in events if event.order_id in matching]
 
-    return await context.shared.get(
-        ("events", events[0].position, events[-1].position, len(events), filter, seen), work
-    )
+    return await shared.get(("events", events[0].position, events[-1].position, len(events), filter, seen), work)
 
 
-async def _change(context: Context, event: Event) -> OrderStatusChange | None:
+async def _change(context: Context, shared: Shared, event: Event) -> OrderStatusChange | None:
     """An event with its order as it is now; None where the caller may not see it (any more)."""
     seen, order_id = context.orders_seen, event.order_id
 
@@ -166,12 +168,19 @@ async def _change(context: Context, event: Event) -> OrderStatusChange | None:
         order = (await context.world.reads.orders.by_id([order_id], seen)).get(order_id) if order_id else None
         return OrderStatusChange(event, order) if order else None
 
-    return await context.shared.get(("order change", event.position, seen), work)
+    return await shared.get(("order change", event.position, seen), work)
+
+
+class Batch(NamedTuple):
+    """Events in the log's order; live ones go to all who follow at the same moment."""
+
+    events: Sequence[Event]
+    is_live: bool
 
 
 async def batches(
     context: Context, position: int, order_id: str | None = None, kinds: frozenset[str] = frozenset()
-) -> AsyncGenerator[Sequence[Event], None]:
+) -> AsyncGenerator[Batch, None]:
     """The log after a position: what is kept, then what happens, without gap or repetition.
 
     Of one order or of some kinds, where they are named.
@@ -181,13 +190,13 @@ async def batches(
         with context.world.live.follow(order_id=order_id, for_s=_seconds_left(context)) as tail:
             while kept := await context.world.reads.log.after(position, BATCH, kinds=sorted(kinds), order_id=order_id):
                 position = kept[-1].position
-                yield kept
+                yield Batch(kept, is_live=False)
             try:
                 async for live in tail:
                     if new := [event for event in live if event.position > position]:
                         position = new[-1].position
                         if told := [event for event in new if not kinds or event.kind in kinds]:
-                            yield told
+                            yield Batch(told, is_live=True)
             except FellBehind:
                 continue
             return

@@ -19,7 +19,9 @@ from domain.orders.model import CancelOrder, CancelReason
 from gateway.serving import Answer, Asked, alone
 from persistence import live
 from persistence.tables.log import EVENTS
+from resolvers import events
 from resolvers.context import Context
+from resolvers.sharing import Shared
 from resolvers.summaries import LANGUAGES, summary
 from tests.factories import NOW, a_viewer, an_order, key
 from tests.shop import Shop, a_shop, whole_schema
@@ -360,6 +362,32 @@ async def test_all_orders_are_followed_from_now_on_by_those_who_may_and_as_they_
         assert {(await milanese.next())["order"]["id"] for _ in PLACED} == {placed.order_id}
 
 
+async def test_whoever_catches_up_is_told_of_orders_as_they_are_now_not_as_others_saw_them(shop, order_id):
+    shared = Shared()
+
+    async def first_seen() -> str:
+        context = Context(shop.world, ADA, shared=shared)
+        answers = await whole_schema().follow(Asked(CHANGED, {"id": order_id, "after": ""}), context)
+        async with aclosing(answers):
+            return (await Following(answers).next())["order"]["status"]
+
+    before = await first_seen()
+    await cancel(shop, order_id)
+
+    assert (before, await first_seen()) == ("CONFIRMED", "CANCELED")
+
+
+async def test_what_those_who_follow_live_read_of_an_event_is_read_once_for_all_of_them(shop, order_id):
+    shared, (event, *_) = Shared(), await shop.world.reads.log.after(0, 10, order_id=order_id)
+    with shop.counting_statements() as statements:
+        await asyncio.gather(
+            *(events._change(Context(shop.world, viewer), shared, event) for viewer in (AGENT, OPERATIONS, ADA) * 10)
+        )
+
+    # One for those who see every order, one for whose it is.
+    assert len([statement for statement in statements if "FROM orders" in statement]) == 2
+
+
 async def test_a_batch_of_events_is_matched_in_one_statement(shop, order_id):
     for _ in range(5):
         await shop.place(an_order(("A", 1)), BOB)
@@ -387,8 +415,9 @@ async def test_the_feed_is_read_page_by_page_to_its_end_and_on_from_there(shop, 
     everything = await shop.world.reads.log.after(0, 1_000)
     assert [event["cursor"] for event in read] == [event.cursor for event in everything]
     assert at_its_end == read[-1]["cursor"]
-    assert [event["subject"] for event in read if event["kind"] == "order.placed"] == [{"id": order_id}]
-    assert read[0]["summary"].startswith("L'ordine ")
+    (placed,) = [event for event in read if event["kind"] == "order.placed"]
+    assert placed["subject"] == {"id": order_id}
+    assert placed["summary"].startswith("L'ordine ")
     assert (await shop.ask(FEED, OPERATIONS, after=at_its_end))["eventFeed"]["nodes"] == []
 
 
