@@ -73,10 +73,10 @@ class Telemetry:
 
     def operation(self, kind: str, name: str | None, outcome: str, seconds: float | None = None) -> None:
         """outcome: ok, refused (the caller can act on it) or fault (we can). seconds: None for a subscription."""
-        counter, histogram = self._figures_of(kind, self._bounded(name), outcome)
-        counter.inc()
+        name = self._bounded(name)
+        self._operations_of(kind, name, outcome).inc()
         if seconds is not None:
-            histogram.observe(seconds)
+            self._seconds_of(kind, name).observe(seconds)
 
     def request(self, method: str, status: int) -> None:
         self._requests_of(method, status).inc()
@@ -106,8 +106,12 @@ class Telemetry:
         return self._requests.labels(method, status)
 
     @cache  # noqa: B019
-    def _figures_of(self, kind: str, name: str, outcome: str) -> tuple[Counter, Histogram]:
-        return self.operations.labels(kind, name, outcome), self.operation_seconds.labels(kind, name)
+    def _operations_of(self, kind: str, name: str, outcome: str) -> Counter:
+        return self.operations.labels(kind, name, outcome)
+
+    @cache  # noqa: B019
+    def _seconds_of(self, kind: str, name: str) -> Histogram:
+        return self.operation_seconds.labels(kind, name)
 
     def _bounded(self, name: str | None) -> str:
         if name is None:
