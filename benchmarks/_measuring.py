@@ -147,7 +147,7 @@ def posted(body: Any, **headers: str) -> bytes:
 
 
 class Callers:
-    """Connections that each send a request, wait for its answer, and send it again."""
+    """Connections that each send a request, wait for its answer, and send it again, at once or after a pause."""
 
     def __init__(self, connections: list["_Caller"]) -> None:
         self._connections = connections
@@ -164,9 +164,9 @@ class Callers:
 
 
 @asynccontextmanager
-async def calling(server: Server, request: bytes) -> AsyncIterator[Callers]:
-    loop = asyncio.get_running_loop()
-    made = [await loop.create_connection(lambda: _Caller(request), "127.0.0.1", server.port) for _ in range(CALLERS)]
+async def calling(server: Server, request: bytes, pause_s: float = 0) -> AsyncIterator[Callers]:
+    connect = asyncio.get_running_loop().create_connection
+    made = [await connect(lambda: _Caller(request, pause_s), "127.0.0.1", server.port) for _ in range(CALLERS)]
     try:
         yield Callers([caller for _, caller in made])
     finally:
@@ -175,9 +175,10 @@ async def calling(server: Server, request: bytes) -> AsyncIterator[Callers]:
 
 
 class _Caller(asyncio.Protocol):
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, request: bytes, pause_s: float) -> None:
         self.body = b""
         self._request = request
+        self._pause_s = pause_s
         self._received = bytearray()
         self._answered = 0
         self._until = 0.0
@@ -207,7 +208,10 @@ class _Caller(asyncio.Protocol):
         self._received.clear()
         self._answered += 1
         if time.perf_counter() < self._until:
-            self._transport.write(self._request)
+            if self._pause_s:
+                asyncio.get_running_loop().call_later(self._pause_s, self._transport.write, self._request)
+            else:
+                self._transport.write(self._request)
         else:
             self._done.set_result(self._answered)
 
@@ -227,11 +231,18 @@ class Spent:
     per_s: list[float] = field(default_factory=list)
 
 
-async def asked_in_turn(ways: Mapping[str, Server], request: bytes, rounds: int) -> dict[str, Spent]:
-    """CPU for each request, and requests a second, of servers that are each kept busy in turn."""
+async def asked_in_turn(
+    ways: Mapping[str, Server], request: bytes, rounds: int, *, pause_s: float = 0
+) -> dict[str, Spent]:
+    """CPU for each request, and requests a second, of servers that are each kept busy in turn.
+
+    pause_s: what each caller waits before it asks again, so that all servers have as much to do.
+    """
     spent = {name: Spent() for name in ways}
     async with AsyncExitStack() as stack:
-        callers = {name: await stack.enter_async_context(calling(server, request)) for name, server in ways.items()}
+        callers = {
+            name: await stack.enter_async_context(calling(server, request, pause_s)) for name, server in ways.items()
+        }
         for each in callers.values():
             await each.answered_within(ROUND_S / 2)  # Caches are filled, and connections to the database made.
         for _ in range(rounds):

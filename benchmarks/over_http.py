@@ -5,6 +5,9 @@ everything on that it always has (limits on the operation and on the caller, mas
 over a schema of one type and no database. Strawberry's ASGI view runs the same schema with ParserCache, ValidationCache
 and orjson. Callers are anonymous, and only warnings are logged, as behind a proxy that keeps the log of requests; what
 a line for each costs is shown beside it.
+
+Asked as fast as it goes, the floor takes several requests in one turn of its loop, and is spared the waking up and the
+sending that a slower server pays for each. So all are also asked equally often, which is how servers live.
 """
 
 from collections.abc import AsyncIterator
@@ -33,7 +36,8 @@ from gateway.settings import read_settings
 from gateway.telemetry import configure_logging
 from tests.shop import SECRET
 
-ROUNDS = 7
+ROUNDS = 5
+PAUSE_S = 0.02  # Of sixteen callers, so some 700 requests a second.
 DOCUMENT = "query Item($id: ID!) { item(id: $id) { id sku name quantity price active note position } }"
 REQUEST = posted({"query": DOCUMENT, "variables": {"id": "i1"}})
 ANSWER = (
@@ -122,8 +126,10 @@ async def main() -> None:
             async with calling(server, REQUEST) as callers:
                 answer = await callers.answer()
                 assert orjson.loads(answer) == orjson.loads(ANSWER), answer
-        spent = await asked_in_turn(ways, REQUEST, ROUNDS)
-    show("one object of 8 fields", spent, floor=FLOOR, usual=USUAL)
+        busy = await asked_in_turn(ways, REQUEST, ROUNDS)
+        alike = await asked_in_turn(ways, REQUEST, ROUNDS, pause_s=PAUSE_S)
+    show("8 fields, as fast as it goes", busy, floor=FLOOR, usual=USUAL)
+    show("8 fields, all as often", alike, floor=FLOOR, usual=USUAL)
 
 
 if __name__ == "__main__":

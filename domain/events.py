@@ -35,6 +35,12 @@ class EventKind(Enum):
     SHIPMENT_TRACKED = "shipment.tracked"
     SHIPMENT_DELIVERED = "shipment.delivered"
     STOCK_ADJUSTED = "stock.adjusted"
+    STOCK_MOVED = "stock.moved"
+    STOCK_SYNCED = "stock.synced"
+    STOCK_TRANSFERRED = "stock.transferred"
+    SUPPLY_SAVED = "supply.saved"
+    SUPPLY_RECEIVED = "supply.received"
+    SUPPLY_CANCELED = "supply.canceled"
     STOCK_LOCATION_SAVED = "stock_location.saved"
     PRODUCTS_IMPORTED = "products.imported"
 

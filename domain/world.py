@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from domain.access import Viewer
+from domain.availability.ports import AvailabilityReads
 from domain.catalog.ports import Catalog, CatalogReads
 from domain.clock import Clock
 from domain.customers.ports import Customers, CustomersReads
@@ -12,7 +13,7 @@ from domain.events import Event, Recorder
 from domain.fulfillment.ports import Fulfillment, FulfillmentReads
 from domain.idempotency import IdempotencyKeys
 from domain.ids import Ids
-from domain.inventory.ports import Inventory, InventoryReads
+from domain.inventory.ports import Inventory, InventoryReads, Supply, SupplyReads
 from domain.jobs import NewJob
 from domain.orders.ports import Orders, OrdersReads
 from domain.paging import Page, Slice
@@ -61,6 +62,8 @@ class Reads(Protocol):
     @property
     def inventory(self) -> InventoryReads: ...
     @property
+    def supply(self) -> SupplyReads: ...
+    @property
     def customers(self) -> CustomersReads: ...
     @property
     def payments(self) -> PaymentsReads: ...
@@ -68,6 +71,8 @@ class Reads(Protocol):
     def orders(self) -> OrdersReads: ...
     @property
     def fulfillment(self) -> FulfillmentReads: ...
+    @property
+    def availability(self) -> AvailabilityReads: ...
     @property
     def log(self) -> LogReads: ...
 
@@ -91,6 +96,8 @@ class UnitOfWork(Recorder, Protocol):
     def promising(self) -> Promising: ...
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def supply(self) -> Supply: ...
     @property
     def customers(self) -> Customers: ...
     @property

@@ -42,7 +42,7 @@ from domain.payments.model import status_of as payment_status_of
 from persistence.database import Database, Rows, Statements, Transaction
 from persistence.sql import among
 from persistence.tables.fulfillment import SHIPMENT_LINES, WORK, WORK_LINES
-from persistence.tables.inventory import LEVELS, MOVEMENTS
+from persistence.tables.inventory import LEVELS, MOVEMENTS, SUPPLY
 from persistence.tables.log import EVENTS, JOBS
 from persistence.tables.orders import ALLOCATIONS, HOLDS, LINES, ORDERS
 from persistence.tables.payments import PAYMENTS, TRANSACTIONS
@@ -381,6 +381,56 @@ def _no_counter_is_negative() -> Check:
     )
 
 
+def _supply_follows_from_its_units() -> Check:
+    """Nothing is due of what is closed; what is all there is RECEIVED, and nothing else is."""
+    status = case(
+        (SUPPLY.c.status == "CANCELED", SUPPLY.c.status),
+        (SUPPLY.c.received == SUPPLY.c.ordered, "RECEIVED"),
+        (SUPPLY.c.status == "RECEIVED", "ON_ORDER"),
+        else_=SUPPLY.c.status,
+    )
+    due = case((SUPPLY.c.status == "CANCELED", 0), else_=SUPPLY.c.ordered - SUPPLY.c.received)
+    return _check(
+        "supply follows from its units",
+        [SUPPLY.c.id],
+        {
+            "received": (SUPPLY.c.received, "at most ", SUPPLY.c.ordered),
+            "promised of what is due": (SUPPLY.c.allocated, "at most ", due),
+            "status": (SUPPLY.c.status, "", status),
+        },
+    )
+
+
+def _transfers_arrive() -> Check:
+    """What left a place for another and has neither arrived nor come back is on its way; the ledger says it all.
+
+    Of transfers that left a place of ours; units written off came back to its books first.
+    """
+    is_open = SUPPLY.c.status.in_([literal("ON_ORDER"), literal("IN_TRANSIT")])
+    due = case((is_open, SUPPLY.c.ordered - SUPPLY.c.received), else_=0)
+    moved = MOVEMENTS.c.reason.in_([literal("TRANSFER_OUT"), literal("TRANSFER_IN")])
+    both = union_all(
+        select(SUPPLY.c.reference, SUPPLY.c.sku, due.label("due"), literal(0).label("gone")).where(
+            SUPPLY.c.kind == "TRANSFER", SUPPLY.c.origin_code.is_not(None)
+        ),
+        select(MOVEMENTS.c.reference, MOVEMENTS.c.sku, literal(0), -MOVEMENTS.c.delta).where(
+            moved, MOVEMENTS.c.counter == "ON_HAND"
+        ),
+    ).subquery("both")
+    keys = [both.c.reference, both.c.sku]
+    summed = (
+        select(*keys, _total(both.c.due).label("due"), _total(both.c.gone).label("gone"))
+        .group_by(*keys)
+        .subquery("summed")
+    )
+    return _check(
+        "units of transfers are on the road or have come to a place",
+        [summed.c.reference, summed.c.sku],
+        {"due": (summed.c.due, "", summed.c.gone)},
+        of=summed,
+    )
+
+
 def _allocations_are_of_units() -> Check:
     """A kit has an allocation for each component, all of as many units."""
     parts = (
@@ -613,6 +663,8 @@ CHECKS: Sequence[Check] = (
     _levels_are_sums(),
     _movements_have_levels(),
     _no_counter_is_negative(),
+    _supply_follows_from_its_units(),
+    _transfers_arrive(),
     _levels_are_allocated(),
     _allocations_are_of_units(),
     _units_are_allocated(),

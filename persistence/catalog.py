@@ -133,6 +133,11 @@ class SqlCatalog:
     async def variants_by_sku(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         return {variant.sku: variant for variant in await self._variants(among(VARIANTS.c.sku, skus))}
 
+    async def are_kits(self, skus: Sequence[str]) -> Mapping[str, bool]:
+        is_kit = exists().where(COMPONENTS.c.kit_sku == VARIANTS.c.sku).label("is_kit")
+        rows = await self._statements.fetch(select(VARIANTS.c.sku, is_kit).where(among(VARIANTS.c.sku, skus)))
+        return {row.sku: bool(row.is_kit) for row in rows}
+
     async def variants_by_gtin(self, gtins: Sequence[str]) -> Mapping[str, Variant]:
         found = await self._variants(among(VARIANTS.c.gtin, gtins))
         return {variant.gtin: variant for variant in found if variant.gtin is not None}

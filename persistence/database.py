@@ -5,15 +5,22 @@ import fcntl
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol, TextIO, TypeVar
 
 import aiosqlite
+import asyncpg
+import orjson
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from persistence.direct import GONE, DirectReads
 
 T = TypeVar("T")
 
@@ -22,6 +29,10 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 POOL_SIZE = 8  # Connections a process keeps to PostgreSQL: two cores are busy with fewer (measured: 4 to 8).
 POOL_WAIT_S = 30  # A caller that waits longer for a connection is better told so.
+# A connection that said nothing for longer is asked whether it still works before a transaction builds on it: what lies
+# between may have forgotten it. One that its other end closed is known without asking.
+QUIET_S = 10
+PING_WAIT_S = 5
 SQLITE_READERS = 4
 SQLITE_BUSY_MS = 30_000  # How long a write waits for another process's write (an import beside a server).
 
@@ -78,17 +89,31 @@ class Database:
             self.writer = _sqlite_engine(parsed, connect, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
             self.reader = _sqlite_engine(parsed, connect, pool_size=SQLITE_READERS, begin="BEGIN", query_only=True)
         else:
-            self.writer = create_async_engine(
-                parsed,
-                pool_size=POOL_SIZE,
-                max_overflow=0,
-                pool_timeout=POOL_WAIT_S,
-                pool_pre_ping=True,
-                hide_parameters=True,  # What people told us stands in no error, and so in no log.
-            )
+            self.writer = _postgres_engine(parsed)
             self.reader = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._direct = DirectReads(self.writer)
 
     async def fetch(self, statement: Executable, parameters: Parameters = None) -> Rows:
+        """Tried once more where its connection turns out to be gone."""
+        try:
+            return await self._fetch(statement, parameters)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return await self._fetch(statement, parameters)
+
+    async def fetch_directly(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """As `fetch` for one of a few statements that are asked with every request, of texts and numbers alone."""
+        if self.is_sqlite:
+            return await self.fetch(statement, parameters)
+        try:
+            return await self._direct.fetch(statement, parameters or {})
+        except GONE:
+            return await self.fetch(statement, parameters)
+
+    async def _fetch(self, statement: Executable, parameters: Parameters) -> Rows:
         async with self.reader.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
@@ -103,9 +128,38 @@ class Database:
             yield Transaction(connection)
 
     async def close(self) -> None:
-        await self.writer.dispose()
         if self.is_sqlite:
             await self.reader.dispose()
+        else:
+            await self._direct.close()
+        await self.writer.dispose()
+
+
+def _postgres_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        json_deserializer=orjson.loads,
+        hide_parameters=True,  # What people told us stands in no error, and so in no log.
+    )
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def given_back(_connection: Any, record: Any) -> None:
+        record.info["quiet_since"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def still_works(connection: Any, record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError  # The pool makes another in its place.
+        if monotonic() - record.info.get("quiet_since", inf) > QUIET_S:
+            try:
+                connection.run_async(lambda driver: driver.execute("", timeout=PING_WAIT_S))
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as gone:
+                raise DisconnectionError from gone
+
+    return engine
 
 
 class _InThisThread(aiosqlite.Connection):
@@ -127,7 +181,13 @@ def _sqlite_engine(
 ) -> AsyncEngine:
     own: dict[str, Any] = {"async_creator": connect} if connect else {}
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True, **own
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        json_deserializer=orjson.loads,
+        hide_parameters=True,
+        **own,
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -1,4 +1,4 @@
-"""Locations, levels, the ledger and supply, as they are kept."""
+"""Locations, levels and the ledger, as they are kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -6,16 +6,20 @@ from datetime import date, datetime, time
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Row,
     Select,
     Subquery,
     and_,
+    case,
+    cast,
     exists,
     func,
     insert,
     literal,
+    or_,
     select,
     true,
     update,
@@ -25,14 +29,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from domain.calendar import OpeningHours, Weekday
 from domain.catalog.rules import can_be_kept
 from domain.inventory.model import (
-    InboundSupply,
-    InboundSupplyKind,
-    InboundSupplyStatus,
     LevelKey,
     Levels,
     LocationCapability,
     LocationFilter,
     Movement,
+    Since,
     StockCounter,
     StockLevel,
     StockLocation,
@@ -47,18 +49,31 @@ from persistence.database import Statements
 from persistence.paging import ListOfEach, slice_of
 from persistence.sql import among, given
 from persistence.tables.columns import UtcDateTime
-from persistence.tables.inventory import LEVELS, LOCATIONS, MOVEMENTS, SUPPLY
+from persistence.tables.inventory import FEEDS, LEVELS, LOCATIONS, MOVEMENTS
 
 T = TypeVar("T")
 
 
 _COUNTERS = {counter: counter.value.lower() for counter in StockCounter}
+_PLACES = {counter: place for place, counter in enumerate(_COUNTERS)}
 _LEVEL_COLUMNS = {"sku": str, "location_code": str}
-_ON_ITS_WAY = [InboundSupplyStatus.ON_ORDER.value, InboundSupplyStatus.IN_TRANSIT.value]
+_MOVEMENT_COLUMNS: dict[str, type] = {
+    "sku": str,
+    "location_code": str,
+    "counter": str,
+    "delta": int,
+    "reason": str,
+    "reference": str,
+    "actor": str,
+    "at": datetime,
+}
 
 
 class SqlInventory:
+    """moved: what was written to the ledger through it, by number."""
+
     def __init__(self, statements: Statements) -> None:
+        self.moved: dict[int, Movement] = {}
         self._statements = statements
         self._upsert = sqlite.insert if statements.is_sqlite else postgresql.insert
 
@@ -125,17 +140,28 @@ class SqlInventory:
         slices = await lists.pages([(code,) for code in codes], page, value=_level)
         return {code: slices[(code,)] for code in codes}
 
+    async def skus_on_hand(self, code: str, after: str, limit: int) -> list[str]:
+        held = select(LEVELS.c.sku).where(LEVELS.c.location_code == code, LEVELS.c.sku > after, LEVELS.c.on_hand > 0)
+        return [row.sku for row in await self._statements.fetch(held.order_by(LEVELS.c.sku).limit(limit))]
+
     async def lock_levels(self, keys: Iterable[LevelKey]) -> Levels:
         locked = self._levels_of(keys).order_by(LEVELS.c.sku, LEVELS.c.location_code).with_for_update(of=LEVELS)
         return _by_key(await self._statements.fetch(locked))
 
     async def open_levels(self, keys: Iterable[LevelKey], at: datetime) -> Levels:
-        made = self._zeros(keys, at)
-        # Writing a level's own instant over itself changes nothing and locks it, in the order of the zeros.
-        locked = made.on_conflict_do_update(
-            index_elements=list(_LEVEL_COLUMNS), set_={"updated_at": LEVELS.c.updated_at}
+        # Made before any is locked: who waits here for another's new level holds none that the other may want.
+        wanted = sorted(set(keys))
+        if wanted:
+            await self._statements.run(self._zeros(wanted, at).on_conflict_do_nothing())
+        return await self.lock_levels(wanted)
+
+    async def open_location(self, code: str, skus: Sequence[str], at: datetime) -> Levels:
+        if skus:
+            await self._statements.run(self._zeros([(sku, code) for sku in skus], at).on_conflict_do_nothing())
+        wanted = select(LEVELS).where(
+            LEVELS.c.location_code == code, or_(LEVELS.c.on_hand > 0, among(LEVELS.c.sku, skus))
         )
-        return _by_key(await self._statements.fetch(locked.returning(LEVELS)))
+        return _by_key(await self._statements.fetch(wanted.order_by(LEVELS.c.sku).with_for_update()))
 
     async def move(self, movements: Sequence[Movement]) -> None:
         if not movements:
@@ -149,9 +175,14 @@ class SqlInventory:
             .where(changes.c.sku == LEVELS.c.sku, changes.c.location_code == LEVELS.c.location_code)
             .values({name: LEVELS.c[name] + changes.c[name] for name in _COUNTERS.values()} | {"updated_at": at})
         )
-        await self._statements.run(insert(MOVEMENTS), [_movement_row(movement) for movement in movements])
+        written = given(self._statements, [_movement_row(movement) for movement in movements], **_MOVEMENT_COLUMNS)
+        added = insert(MOVEMENTS).from_select(list(_MOVEMENT_COLUMNS), select(written)).returning(MOVEMENTS.c.number)
+        numbers = sorted(row.number for row in await self._statements.fetch(added))
+        self.moved |= dict(zip(numbers, movements, strict=True))
 
     async def set_bins(self, bins: Mapping[LevelKey, str | None]) -> None:
+        if not bins:
+            return
         rows = [(sku, location, shelf) for (sku, location), shelf in bins.items()]
         shelves = given(self._statements, rows, sku=str, location_code=str, bin=str)
         await self._statements.run(
@@ -183,14 +214,45 @@ class SqlInventory:
 
     def _changes(self, movements: Sequence[Movement]) -> Subquery:
         """One row for each level: how much each of its counters changes."""
-        changes: dict[LevelKey, dict[StockCounter, int]] = {}
+        changes: dict[LevelKey, list[int]] = {}
         for movement in movements:
-            counters = changes.setdefault(movement.key, dict.fromkeys(StockCounter, 0))
-            counters[movement.counter] += movement.delta
-        rows: list[tuple[str | int, ...]] = [(*key, *changes[key].values()) for key in sorted(changes)]
+            counters = changes.setdefault(movement.key, [0] * len(_PLACES))
+            counters[_PLACES[movement.counter]] += movement.delta
+        rows: list[tuple[str | int, ...]] = [(*key, *changes[key]) for key in sorted(changes)]
         return given(self._statements, rows, **_LEVEL_COLUMNS, **dict.fromkeys(_COUNTERS.values(), int))
 
-    # ── The ledger ──
+    # ── The ledger, and feeds ──
+
+    async def take_feeds(self, codes: Sequence[str], as_of: datetime) -> Mapping[str, datetime]:
+        told = given(self._statements, [(code, as_of) for code in sorted(set(codes))], code=str, as_of=datetime)
+        in_order = select(told).where(true()).order_by(told.c.code)  # As levels are locked: no two wait in a circle.
+        taken = self._upsert(FEEDS).from_select(["location_code", "as_of"], in_order)
+        later = case((FEEDS.c.as_of < taken.excluded.as_of, taken.excluded.as_of), else_=FEEDS.c.as_of)
+        kept = taken.on_conflict_do_update(index_elements=["location_code"], set_={"as_of": later})
+        rows = await self._statements.fetch(kept.returning(FEEDS.c.location_code, FEEDS.c.as_of))
+        return {row.location_code: row.as_of for row in rows}
+
+    async def since(self, keys: Sequence[LevelKey], at: datetime) -> Since:
+        if not keys:
+            return Since({})
+        wanted = given(self._statements, list(keys), **_LEVEL_COLUMNS)
+        which = (MOVEMENTS.c.sku, MOVEMENTS.c.location_code, MOVEMENTS.c.counter)
+        is_count = case((MOVEMENTS.c.reason == StockMovementReason.COUNT.value, 1), else_=0)
+        moved = cast(func.sum(MOVEMENTS.c.delta), BigInteger).label("moved")
+        rows = await self._statements.fetch(
+            select(*which, moved, func.max(is_count).label("counted"))
+            .join(wanted, and_(wanted.c.sku == MOVEMENTS.c.sku, wanted.c.location_code == MOVEMENTS.c.location_code))
+            .where(
+                MOVEMENTS.c.at > at,
+                MOVEMENTS.c.reason != StockMovementReason.FEED.value,
+                among(MOVEMENTS.c.counter, [StockCounter.ON_HAND.value, StockCounter.ALLOCATED.value]),
+            )
+            .group_by(*which)
+        )
+        return Since(
+            {((row.sku, row.location_code), StockCounter(row.counter)): row.moved for row in rows},
+            frozenset((row.sku, row.location_code) for row in rows if row.counted),
+        )
 
     async def movements_by_key(self, keys: Sequence[LevelKey], page: Page) -> Mapping[LevelKey, Slice[StockMovement]]:
         wanted = given(self._statements, list(keys), **_LEVEL_COLUMNS)
@@ -204,34 +266,6 @@ class SqlInventory:
     async def movements_by_number(self, numbers: Sequence[int]) -> Mapping[int, StockMovement]:
         rows = await self._statements.fetch(select(MOVEMENTS).where(among(MOVEMENTS.c.number, numbers)))
         return {row.number: _movement(row) for row in rows}
-
-    # ── Supply ──
-
-    async def supply_by_id(self, ids: Sequence[str]) -> Mapping[str, InboundSupply]:
-        rows = await self._statements.fetch(select(SUPPLY).where(among(SUPPLY.c.id, ids)))
-        return {row.id: _supply(row) for row in rows}
-
-    async def supply_by_key(self, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
-        wanted = given(self._statements, list(keys), **_LEVEL_COLUMNS)
-        rows = await self._statements.fetch(
-            select(SUPPLY)
-            .join(wanted, and_(wanted.c.sku == SUPPLY.c.sku, wanted.c.location_code == SUPPLY.c.destination_code))
-            .where(among(SUPPLY.c.status, _ON_ITS_WAY), SUPPLY.c.received < SUPPLY.c.ordered)
-            .order_by(SUPPLY.c.expected_at, SUPPLY.c.id)
-        )
-        supply: dict[LevelKey, list[InboundSupply]] = {}
-        for row in rows:
-            supply.setdefault((row.sku, row.destination_code), []).append(_supply(row))
-        return supply
-
-    async def save_supply(self, supply: Sequence[InboundSupply]) -> None:
-        if not supply:
-            return
-        statement = self._upsert(SUPPLY)
-        changed = {name: statement.excluded[name] for name in _supply_row(supply[0]) if name != "id"}
-        await self._statements.run(
-            statement.on_conflict_do_update(index_elements=["id"], set_=changed), [_supply_row(each) for each in supply]
-        )
 
 
 # ── Rows to values and back ──
@@ -320,46 +354,15 @@ def _movement(row: Row[Any]) -> StockMovement:
     )
 
 
-def _movement_row(movement: Movement) -> dict[str, Any]:
-    return {
-        "sku": movement.sku,
-        "location_code": movement.location,
-        "counter": movement.counter.value,
-        "delta": movement.delta,
-        "reason": movement.reason.value,
-        "reference": movement.reference,
-        "actor": movement.actor,
-        "at": movement.at,
-    }
-
-
-def _supply(row: Row[Any]) -> InboundSupply:
-    return InboundSupply(
-        id=row.id,
-        reference=row.reference,
-        kind=InboundSupplyKind(row.kind),
-        sku=row.sku,
-        destination=row.destination_code,
-        origin=row.origin_code,
-        ordered=row.ordered,
-        received=row.received,
-        allocated=row.allocated,
-        expected_at=row.expected_at,
-        status=InboundSupplyStatus(row.status),
+def _movement_row(movement: Movement) -> tuple[str | int | datetime | None, ...]:
+    """In the order of _MOVEMENT_COLUMNS."""
+    return (
+        movement.sku,
+        movement.location,
+        movement.counter.value,
+        movement.delta,
+        movement.reason.value,
+        movement.reference,
+        movement.actor,
+        movement.at,
     )
-
-
-def _supply_row(supply: InboundSupply) -> dict[str, Any]:
-    return {
-        "id": supply.id,
-        "reference": supply.reference,
-        "kind": supply.kind.value,
-        "sku": supply.sku,
-        "destination_code": supply.destination,
-        "origin_code": supply.origin,
-        "ordered": supply.ordered,
-        "received": supply.received,
-        "allocated": supply.allocated,
-        "expected_at": supply.expected_at,
-        "status": supply.status.value,
-    }

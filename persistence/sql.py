@@ -1,6 +1,7 @@
 """Two expressions SQLAlchemy lacks, each with one text for any number of values, so that plans and caches stay warm."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from domain.catalog.rules import can_be_kept
 from persistence.database import Statements
+from persistence.tables.columns import UtcDateTime
 
 
 class _List(TypeDecorator[list[Any]]):
@@ -40,15 +42,17 @@ class _List(TypeDecorator[list[Any]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(ARRAY(BigInteger if self.of is int else Text))
+        return dialect.type_descriptor(ARRAY(_TYPES[self.of]))
 
     def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
-        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
+        if dialect.name == "sqlite":
+            return orjson.dumps(value, default=_as_text, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+        return value
 
 
 # Made once: a type is costly to make, and one that is made anew has to be compared anew in every statement's cache key.
-_LISTS: dict[type, _List] = {of: _List(of) for of in (str, int)}
-_TYPES: dict[type, TypeEngine[Any]] = {str: Text(), int: BigInteger()}
+_TYPES: dict[type, TypeEngine[Any]] = {str: Text(), int: BigInteger(), datetime: UtcDateTime()}
+_LISTS: dict[type, _List] = {of: _List(of) for of in _TYPES}
 
 
 class _Among(FunctionElement[bool]):
@@ -77,14 +81,17 @@ def among(needle: ColumnElement[Any] | Any, values: Iterable[str | int]) -> Colu
     return _Among(needle, bindparam(None, listed, type_=_LISTS[of], unique=True))
 
 
-def given(statements: Statements, rows: Sequence[Sequence[str | int | None]], **columns: type) -> Subquery:
+def among_texts(needle: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """`needle` is one of the texts that a parameter of this name has: for a statement that is made once."""
+    return _Among(needle, bindparam(name, type_=_LISTS[str]))
+
+
+def given(statements: Statements, rows: Sequence[Sequence[str | int | datetime | None]], **columns: type) -> Subquery:
     """Rows of ours as a table to join with: `given(tx, [("A", 3)], sku=str, quantity=int)`."""
     names = list(columns)
     types = {name: _TYPES[of] for name, of in columns.items()}
     if statements.is_sqlite:
-        each = func.json_each(
-            bindparam(None, [list(row) for row in rows], type_=_LISTS[str], unique=True)
-        ).table_valued("value", name="each")
+        each = func.json_each(bindparam(None, rows, type_=_LISTS[str], unique=True)).table_valued("value", name="each")
         return select(
             *(func.json_extract(each.c.value, f"$[{i}]", type_=types[name]).label(name) for i, name in enumerate(names))
         ).subquery("given")
@@ -94,3 +101,9 @@ def given(statements: Statements, rows: Sequence[Sequence[str | int | None]], **
     ]
     unnested = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="rows")
     return select(*unnested.render_derived().c).subquery("given")
+
+
+def _as_text(value: object) -> str:
+    """An instant as SQLite's columns of instants have it."""
+    assert isinstance(value, datetime), "Rows of ours are tuples and lists of texts, whole numbers and instants."
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[: len("2026-05-05 10:00:00.000000")]

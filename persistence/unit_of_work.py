@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.clock import Clock
 from domain.events import NewEvent
 from domain.ids import Ids
+from domain.inventory import ledger
 from domain.jobs import NewJob
 from domain.payments.ports import Providers
 from domain.reactions import jobs_for
 from domain.world import Guesses, Live
 from persistence import jobs, log
+from persistence.availability import SqlAvailability
 from persistence.catalog import SqlCatalog
 from persistence.customers import SqlCustomers
 from persistence.database import Database, Statements, Transaction
@@ -23,6 +25,7 @@ from persistence.orders import SqlOrders
 from persistence.payments import SqlPayments
 from persistence.promising import SqlPromising
 from persistence.sealing import Vault
+from persistence.supply import SqlSupply
 
 
 class SqlReads:
@@ -32,11 +35,20 @@ class SqlReads:
         self.catalog = SqlCatalog(statements)
         self.promising = SqlPromising(statements)
         self.inventory = SqlInventory(statements)
+        self.supply = SqlSupply(statements)
         self.customers = SqlCustomers(statements, vault)
         self.payments = SqlPayments(statements)
         self.orders = SqlOrders(statements, vault)
         self.fulfillment = SqlFulfillment(statements, vault)
         self.log = SqlLog(statements)
+
+
+class SqlFreeReads(SqlReads):
+    """Reads outside of transactions, each on any free connection, and what the process remembers of them."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        super().__init__(database, vault)
+        self.availability = SqlAvailability(database, self.catalog, self.inventory)
 
 
 class SqlUnitOfWork(SqlReads):
@@ -60,7 +72,13 @@ class SqlUnitOfWork(SqlReads):
         self._jobs.append(job)
 
     async def write_log(self) -> bool:
-        """Write what was recorded, and the jobs it gives rise to; whether anything was."""
+        """Write what was recorded, and the jobs it gives rise to; whether anything was.
+
+        Stock that moved comes first, whoever moved it: what else happened is told to those who know of it.
+        """
+        if moved := self.inventory.moved:
+            last = moved[max(moved)]
+            self._events.insert(0, ledger.moved(list(moved), last.actor, last.at))
         if self._events:
             await log.append(self.transaction, self.ids, self._events)
             if self.transaction.is_sqlite:
@@ -83,10 +101,10 @@ class SqlWorld:
     numbering: EventNumbering
     live: Live
     guesses: Guesses
+    reads: SqlFreeReads = field(init=False)
 
-    @property
-    def reads(self) -> SqlReads:
-        return SqlReads(self.database, self.digests)
+    def __post_init__(self) -> None:
+        self.reads = SqlFreeReads(self.database, self.digests)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlUnitOfWork]:

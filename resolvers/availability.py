@@ -1,7 +1,7 @@
 """What may be sold: every question of an operation answered together."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import strawberry
 from strawberry import Parent
@@ -15,10 +15,12 @@ from domain.availability.model import (
     LocationAvailability,
     Question,
 )
+from domain.availability.rules import reasons
 from domain.catalog.model import Variant
-from domain.errors import Refused, invalid, not_found
+from domain.errors import Refused, invalid
 from domain.paging import page
-from resolvers import catalog, inputs
+from resolvers import inputs
+from resolvers.catalog import is_seen
 from resolvers.context import Context
 
 if TYPE_CHECKING:
@@ -29,9 +31,24 @@ Info = strawberry.Info[Context, None]
 PLACES = 10  # What a product page shows before "more".
 
 
-async def answers(context: Context, questions: Sequence[Question]) -> Mapping[Question, Availability]:
-    context.prime(catalog.any_variants_by_sku, {question.sku: question.variant for question in questions})
-    return await service.answers(context.world.reads, questions, context.world.clock.now())
+class Asked(NamedTuple):
+    """What a variant that the caller sees already is asked."""
+
+    question: Question
+    sku: str
+
+
+async def answers(context: Context, asked: Sequence[Asked]) -> Mapping[Asked, Availability | Refused]:
+    """One read for each different question: siblings ask the same one."""
+    found: dict[Asked, Availability | Refused] = {}
+    for question in dict.fromkeys(each.question for each in asked):
+        skus = [each.sku for each in asked if each.question == question]
+        try:
+            of_question = await service.answers(context.world.reads, question, skus, context.world.clock.now())
+            found |= {Asked(question, sku): answer for sku, answer in of_question.items()}
+        except Refused as refusal:
+            found |= {Asked(question, sku): refusal for sku in skus}
+    return found
 
 
 async def availability(
@@ -44,11 +61,11 @@ async def availability(
     """For each SKU in the order asked; None for one that is not there for the caller."""
     if len(skus) > SKUS_PER_QUESTION_MAX:
         raise Refused(invalid(f"At most {SKUS_PER_QUESTION_MAX} SKUs are asked for at a time.", "skus"))
-    about = await _about(context, channel, view, destination)
-    variants: list[Variant | None] = await context.load_many(catalog.variants_by_sku, skus)
-    found = await context.load_many(answers, [about(variant) for variant in variants if variant])
-    by_sku = {answer.sku: answer for answer in found}
-    return [by_sku.get(sku) for sku in skus]
+    question, world = _question(channel, view, destination), context.world
+    found = await service.answers(
+        world.reads, question, skus, world.clock.now(), seen=lambda variant: is_seen(context, variant.product_status)
+    )
+    return [found.get(sku) for sku in skus]
 
 
 async def variant_availability(
@@ -58,34 +75,25 @@ async def variant_availability(
     view: str | None = None,
     destination: "DestinationInput | None" = None,
 ) -> Availability:
-    about = await _about(context, channel, view, destination)
-    answer: Availability = await context.load(answers, about(variant))
+    answer: Availability = await context.load(answers, Asked(_question(channel, view, destination), variant.sku))
     return answer
 
 
-async def _about(
-    context: Context, channel: str | None, view: str | None, destination: "DestinationInput | None"
-) -> Callable[[Variant], Question]:
-    """Questions that differ in their variant alone. Raises Refused for a view, channel or country there is not."""
+def _question(channel: str | None, view: str | None, destination: "DestinationInput | None") -> Question:
+    """Raises Refused for a view or a country there is not."""
     named = service.view_named(view)
     place = None if destination is None else inputs.destination(destination, "destination")
-    if channel is not None and await context.load(catalog.channels_by_code, channel) is None:
-        raise Refused(not_found(f"There is no channel {channel!r:.80}.", "channel"))
-
-    def about(variant: Variant) -> Question:
-        return Question(sku=variant.sku, variant=variant, channel=channel, view=named, destination=place)
-
-    return about
+    return Question(channel=channel, view=named, destination=place)
 
 
 # ── Fields ──
 
 
-def locations(availability: Parent[Availability], first: int | None = PLACES) -> list[LocationAvailability]:
-    return list(availability.places[: page(PLACES if first is None else first).size])
+def locations(availability: Parent[Availability], first: int | None = PLACES) -> Sequence[LocationAvailability]:
+    return availability.places[: page(PLACES if first is None else first).size]
 
 
 def explanation(availability: Parent[Availability], info: Info) -> list[AvailabilityReason]:
     """At the locations whose stock the caller may see."""
     seen = locations_stocked(info.context.viewer)
-    return [reason for reason in availability.reasons if seen.includes(reason.location_code)]
+    return [reason for reason in reasons(availability) if seen.includes(reason.location.code)]

@@ -61,13 +61,13 @@ async def categories_by_code(context: Context, codes: Sequence[str]) -> Mapping[
 async def products_by_code(context: Context, codes: Sequence[str]) -> Mapping[str, Product]:
     """Those that the caller may ask for by name: everyone the ACTIVE ones, who writes the catalog all."""
     products = await any_products_by_code(context, codes)
-    return {code: product for code, product in products.items() if _is_seen(context, product.status)}
+    return {code: product for code, product in products.items() if is_seen(context, product.status)}
 
 
 async def variants_by_sku(context: Context, skus: Sequence[str]) -> Mapping[str, Variant]:
     """Those of products that the caller may ask for by name."""
     variants = await any_variants_by_sku(context, skus)
-    return {sku: variant for sku, variant in variants.items() if _is_seen(context, variant.product_status)}
+    return {sku: variant for sku, variant in variants.items() if is_seen(context, variant.product_status)}
 
 
 async def any_products_by_code(context: Context, codes: Sequence[str]) -> Mapping[str, Product]:
@@ -86,7 +86,8 @@ async def variants_by_product(context: Context, codes: Sequence[str]) -> Mapping
     return {code: variants.get(code, []) for code in codes}
 
 
-def _is_seen(context: Context, status: ProductStatus) -> bool:
+def is_seen(context: Context, status: ProductStatus) -> bool:
+    """Whether the caller may ask by name for products of this status, and their variants."""
     return status is ProductStatus.ACTIVE or unlisted_products_seen(context.viewer)
 
 
@@ -133,7 +134,7 @@ async def variant(context: Context, sku: str | None, gtin: str | None) -> Varian
     if gtin is None:
         raise Refused(invalid("Ask for a variant by `sku` or by `gtin`.", "sku"))
     by_gtin = (await context.world.reads.catalog.variants_by_gtin([gtin])).get(gtin)
-    return by_gtin if by_gtin is not None and _is_seen(context, by_gtin.product_status) else None
+    return by_gtin if by_gtin is not None and is_seen(context, by_gtin.product_status) else None
 
 
 async def variants(context: Context, skus: Sequence[str]) -> list[Variant | None]:

@@ -163,9 +163,11 @@ async def _matching(context: Context, shared: Shared, events: Sequence[Event], f
 async def _change(context: Context, shared: Shared, event: Event) -> OrderStatusChange | None:
     """An event with its order as it is now; None where the caller may not see it (any more)."""
     seen, order_id = context.orders_seen, event.order_id
+    if order_id is None:
+        return None
 
     async def work() -> OrderStatusChange | None:
-        order = (await context.world.reads.orders.by_id([order_id], seen)).get(order_id) if order_id else None
+        order = (await context.world.reads.orders.by_id([order_id], seen)).get(order_id)
         return OrderStatusChange(event, order) if order else None
 
     return await shared.get(("order change", event.position, seen), work)

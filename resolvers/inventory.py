@@ -24,6 +24,7 @@ from domain.inventory.model import (
     StockLocation,
     StockMovement,
 )
+from domain.inventory.supply import is_seen
 from domain.paging import PAGE_SIZE, PAGE_SIZE_MAX, Page, Slice, page
 from resolvers import inputs
 from resolvers.context import Context
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 Info = strawberry.Info[Context, None]
 
 # Eighteen digits fit in 64 bits, and no ledger holds as many lines.
-_NUMBER_LENGTH_MAX = 18
+NUMBER_LENGTH_MAX = 18
 
 
 # ── Look-ups ──
@@ -59,7 +60,7 @@ async def levels_by_key(context: Context, keys: Sequence[LevelKey]) -> Mapping[L
 
 
 async def supply_by_level(context: Context, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
-    supply = await context.world.reads.inventory.supply_by_key(keys)
+    supply = await context.world.reads.supply.by_level(keys)
     return {key: supply.get(key, []) for key in keys}
 
 
@@ -72,15 +73,15 @@ async def levels_by_id(context: Context, ids: Sequence[str]) -> Mapping[str, Sto
 
 async def movements_by_id(context: Context, ids: Sequence[str]) -> Mapping[str, StockMovement]:
     seen = locations_stocked(context.viewer)
-    numbers = [int(key) for key in _keys(ids) if key.isdecimal() and len(key) <= _NUMBER_LENGTH_MAX]
+    numbers = [int(key) for key in _keys(ids) if key.isdecimal() and len(key) <= NUMBER_LENGTH_MAX]
     movements = await context.world.reads.inventory.movements_by_number(numbers) if numbers else {}
     return {movement.id: movement for movement in movements.values() if seen.includes(movement.location)}
 
 
 async def supply_by_id(context: Context, ids: Sequence[str]) -> Mapping[str, InboundSupply]:
     seen = locations_stocked(context.viewer)
-    supply = await context.world.reads.inventory.supply_by_id(ids)
-    return {each.id: each for each in supply.values() if seen.includes(each.destination)}
+    supply = await context.world.reads.supply.by_id(ids)
+    return {each.id: each for each in supply.values() if is_seen(each, seen)}
 
 
 def _keys(ids: Sequence[str]) -> list[str]:

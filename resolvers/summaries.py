@@ -147,6 +147,42 @@ _SENTENCES: Mapping[EventKind, tuple[str, str, str, str]] = {
         "Le stock a été corrigé : {count} mouvements.",
         "Der Bestand wurde berichtigt: {count} Bewegungen.",
     ),
+    EventKind.STOCK_MOVED: (
+        "Stock moved: {count} movements.",
+        "Le giacenze sono cambiate: {count} movimenti.",
+        "Le stock a bougé : {count} mouvements.",
+        "Der Bestand hat sich geändert: {count} Bewegungen.",
+    ),
+    EventKind.STOCK_SYNCED: (
+        "Stock at {location} was brought in line with a feed: {count} levels.",
+        "Le giacenze di {location} sono state allineate a un flusso: {count} articoli.",
+        "Le stock de {location} a été aligné sur un flux : {count} articles.",
+        "Der Bestand von {location} wurde mit einer Meldung abgeglichen: {count} Artikel.",
+    ),
+    EventKind.STOCK_TRANSFERRED: (
+        "{origin} sent {count} lines to {location} under {reference}.",
+        "{origin} ha spedito {count} righe a {location} con {reference}.",
+        "{origin} a envoyé {count} lignes à {location} sous {reference}.",
+        "{origin} hat {count} Zeilen unter {reference} an {location} geschickt.",
+    ),
+    EventKind.SUPPLY_SAVED: (
+        "Supply for {location} was announced or changed: {count} lines.",
+        "Arrivi per {location} annunciati o modificati: {count} righe.",
+        "Arrivages pour {location} annoncés ou modifiés : {count} lignes.",
+        "Lieferungen an {location} wurden angekündigt oder geändert: {count} Zeilen.",
+    ),
+    EventKind.SUPPLY_RECEIVED: (
+        "{location} received supply: {count} lines.",
+        "{location} ha ricevuto merce: {count} righe.",
+        "{location} a reçu de la marchandise : {count} lignes.",
+        "{location} hat Ware erhalten: {count} Zeilen.",
+    ),
+    EventKind.SUPPLY_CANCELED: (
+        "Supply {reference} for {location} was canceled: {units} pcs.",
+        "L'arrivo {reference} per {location} è stato annullato: {units} pz.",
+        "L'arrivage {reference} pour {location} a été annulé : {units} p.",
+        "Lieferung {reference} an {location} wurde storniert: {units} St.",
+    ),
     EventKind.STOCK_LOCATION_SAVED: (
         "Location {code} was saved.",
         "La sede {code} è stata salvata.",

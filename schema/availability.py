@@ -8,10 +8,10 @@ import strawberry
 from domain.access import Scope
 from domain.availability import model
 from domain.availability.model import AvailabilityStatus
-from resolvers import availability, catalog, inventory
+from resolvers import availability
 from schema.common import DestinationInput, Info
 from schema.inventory import StockLocation
-from schema.shapes import answered_by, asked, related, shape_of, shown
+from schema.shapes import answered_by, asked, shape_of, shown
 
 if TYPE_CHECKING:
     from schema.catalog import ProductVariant
@@ -21,7 +21,7 @@ strawberry.enum(AvailabilityStatus)
 
 @shape_of(model.LocationAvailability)
 class LocationAvailability:
-    location: StockLocation = related(inventory.locations_by_code, key="location_code")
+    location: StockLocation
     status: AvailabilityStatus
     quantity: int | None
     distance_km: float | None
@@ -29,7 +29,7 @@ class LocationAvailability:
 
 @shape_of(model.AvailabilityReason)
 class AvailabilityReason:
-    location: StockLocation = related(inventory.locations_by_code, key="location_code")
+    location: StockLocation
     counted: bool
     on_hand: int
     allocated: int
@@ -42,9 +42,7 @@ class AvailabilityReason:
 @shape_of(model.Availability)
 class Availability:
     sku: str
-    variant: Annotated["ProductVariant", strawberry.lazy("schema.catalog")] = related(
-        catalog.any_variants_by_sku, key="sku"
-    )
+    variant: Annotated["ProductVariant", strawberry.lazy("schema.catalog")]
     view: str
     status: AvailabilityStatus
     quantity: int | None = strawberry.field(description="To sell now, from supply on hand.")

@@ -11,7 +11,7 @@ from domain.catalog import model
 from domain.catalog.model import ChannelKind, FulfillmentTrait, PaymentMethod, ProductStatus
 from resolvers import availability, catalog, inventory
 from resolvers.errors import value_of
-from schema.common import Connection, DestinationInput, Info, Money, MoneyInput, Node, UserError
+from schema.common import BasketLineInput, Connection, DestinationInput, Info, Money, MoneyInput, Node, UserError
 from schema.scalars import JSON, CountryCode, CurrencyCode, LanguageTag
 from schema.shapes import answered, answered_by, asked, plain, related, shape_of, shown
 
@@ -182,12 +182,6 @@ class ChannelPriceInput:
 class VariantOptionInput:
     name: str
     value: str
-
-
-@strawberry.input
-class BasketLineInput:
-    sku: str
-    quantity: int
 
 
 @strawberry.input

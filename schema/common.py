@@ -92,6 +92,12 @@ class DestinationInput:
 
 
 @strawberry.input
+class BasketLineInput:
+    sku: str
+    quantity: int
+
+
+@strawberry.input
 class DateTimeRangeInput:
     from_: datetime | None = strawberry.field(name="from", default=None)
     until: datetime | None = None

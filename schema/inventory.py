@@ -1,5 +1,6 @@
 """Stock locations and inventory: where stock is, how much, why it changed, and what is on its way."""
 
+from collections.abc import AsyncGenerator
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +17,18 @@ from domain.inventory.model import (
     InboundSupplyStatus,
     LocationCapability,
     StockCounter,
+    StockFeedMode,
     StockLocationKind,
     StockMovementReason,
 )
 from domain.paging import page
-from resolvers import catalog, inventory
+from resolvers import catalog, feeds, inventory, stock_changes
+from resolvers import supply as inbound
 from resolvers.errors import value_of
 from schema.common import (
     Address,
     AddressInput,
+    BasketLineInput,
     Connection,
     Info,
     Money,
@@ -34,7 +38,7 @@ from schema.common import (
     UserError,
 )
 from schema.scalars import CountryCode
-from schema.shapes import answered_by, asked, plain, related, shape_of, shown
+from schema.shapes import answered_by, asked, followed, plain, related, shape_of, shown
 
 if TYPE_CHECKING:
     from schema.catalog import ProductVariant
@@ -52,6 +56,7 @@ for _enum in (
     InboundSupplyStatus,
 ):
     strawberry.enum(_enum)
+strawberry.enum(StockFeedMode)
 strawberry.enum(
     AdjustableCounter, description="Those that people set; ALLOCATED and RESERVED follow orders and quotes."
 )
@@ -133,6 +138,13 @@ class StockMovement(Node):
     reference: str | None
     actor: str
     at: datetime
+
+
+@shape_of(stock_changes.StockChange)
+class StockChange:
+    cursor: str
+    movement: StockMovement
+    level: StockLevel
 
 
 @strawberry.type
@@ -217,6 +229,74 @@ class AdjustStockInput:
     changes: list[StockChangeInput]
 
 
+@strawberry.input
+class InboundSupplyInput:
+    reference: str
+    kind: InboundSupplyKind
+    sku: str
+    destination: str
+    quantity: int
+    expected_at: datetime
+    status: InboundSupplyStatus | None = None
+
+
+@strawberry.input
+class ReceiveLineInput:
+    supply_id: strawberry.ID
+    quantity: int
+    damaged: int = strawberry.field(default=0, description="Of these, counted as damaged.")
+
+
+@strawberry.input
+class ReceiveSupplyInput:
+    idempotency_key: str
+    lines: list[ReceiveLineInput]
+
+
+@strawberry.input
+class StockFeedLineInput:
+    sku: str
+    quantity: int
+    bin: str | None = None
+
+
+@strawberry.input(
+    description="A feed from a warehouse, a store system or a third party. "
+    "Older than the last one taken for a location, it is refused."
+)
+class SyncStockInput:
+    idempotency_key: str
+    location: str
+    mode: StockFeedMode
+    as_of: datetime
+    includes_allocated: bool = strawberry.field(
+        description="Whether the feed's figures are already net of the orders allocated here."
+    )
+    lines: list[StockFeedLineInput]
+    skip_invalid_lines: bool = strawberry.field(
+        default=False,
+        description="Whether lines that cannot be taken are left out and told in `userErrors`, and the others taken; "
+        "otherwise one such line refuses the feed.",
+    )
+
+
+@strawberry.input
+class TransferStockInput:
+    idempotency_key: str
+    reference: str
+    origin: str
+    destination: str
+    lines: list[BasketLineInput]
+    expected_at: datetime
+
+
+@strawberry.input
+class CancelSupplyInput:
+    supply_id: strawberry.ID
+    restore: bool = strawberry.field(description="For a transfer under way: back to its origin, or written off.")
+    idempotency_key: str
+
+
 @strawberry.type
 class StockLocationPayload:
     location: StockLocation | None = plain(value_of)
@@ -226,6 +306,12 @@ class StockLocationPayload:
 @strawberry.type
 class AdjustStockPayload:
     levels: list[StockLevel] = plain(lambda outcome: outcome.value or [])
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class InboundSupplyPayload:
+    supply: list[InboundSupply] = plain(lambda outcome: outcome.value or [])
     user_errors: list[UserError]
 
 
@@ -250,6 +336,12 @@ class InventoryQueries:
     ) -> Connection[StockLocation]:
         return shown(await inventory.stock_locations(info.context, filter, page(first, after, last, before)))
 
+    @asked(needs=Scope.INVENTORY_READ, description="What is still to arrive, soonest first; at most 250 SKUs.")
+    async def inbound_supply(
+        self, info: Info, skus: list[str], locations: list[str] | None = None
+    ) -> list[InboundSupply]:
+        return shown(await inbound.inbound_supply(info.context, skus, locations))
+
 
 @strawberry.type
 class InventoryMutations:
@@ -260,3 +352,44 @@ class InventoryMutations:
     @asked(needs=Scope.INVENTORY_WRITE)
     async def adjust_stock(self, info: Info, input: AdjustStockInput) -> AdjustStockPayload:
         return shown(await inventory.adjust_stock(info.context, input))
+
+    @asked(
+        needs=Scope.INVENTORY_WRITE,
+        description="Makes stock what a feed says was there: all that is there of a SKU, damaged units among it. "
+        "A SNAPSHOT lists everything, a DELTA what changed, both in absolute figures; at most 10,000 lines.",
+    )
+    async def sync_stock(self, info: Info, input: SyncStockInput) -> AdjustStockPayload:
+        return shown(await feeds.sync_stock(info.context, input))
+
+    @asked(
+        needs=Scope.INVENTORY_WRITE,
+        description="Announces supply, or makes what was announced under a reference, SKU and destination as stated.",
+    )
+    async def save_inbound_supply(self, info: Info, supply: list[InboundSupplyInput]) -> InboundSupplyPayload:
+        return shown(await inbound.save_inbound_supply(info.context, supply))
+
+    @asked(
+        needs=Scope.INVENTORY_WRITE,
+        description="Units leave the origin at once and are on their way to the destination, which receives them.",
+    )
+    async def transfer_stock(self, info: Info, input: TransferStockInput) -> InboundSupplyPayload:
+        return shown(await inbound.transfer_stock(info.context, input))
+
+    @asked(needs=Scope.INVENTORY_WRITE)
+    async def receive_supply(self, info: Info, input: ReceiveSupplyInput) -> InboundSupplyPayload:
+        return shown(await inbound.receive_supply(info.context, input))
+
+    @asked(needs=Scope.INVENTORY_WRITE)
+    async def cancel_supply(self, info: Info, input: CancelSupplyInput) -> InboundSupplyPayload:
+        return shown(await inbound.cancel_supply(info.context, input))
+
+
+@strawberry.type
+class InventorySubscriptions:
+    @followed(
+        needs=Scope.INVENTORY_READ, description="Every movement of stock, whatever caused it. For staff and systems."
+    )
+    async def stock_changed(
+        self, info: Info, locations: list[str] | None = None, skus: list[str] | None = None, after: str | None = None
+    ) -> AsyncGenerator[StockChange, None]:
+        return shown(await stock_changes.stock_changed(info.context, locations, skus, after))

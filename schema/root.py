@@ -8,7 +8,7 @@ from schema.common import InputError, InvalidTransition
 from schema.customers import CustomerQueries
 from schema.events import EventQueries, EventSubscriptions
 from schema.fulfillment import FulfillmentMutations, FulfillmentQueries
-from schema.inventory import InventoryMutations, InventoryQueries
+from schema.inventory import InventoryMutations, InventoryQueries, InventorySubscriptions
 from schema.nodes import NodeQueries
 from schema.orders import InsufficientStock, OrderMutations, OrderQueries
 from schema.payments import PaymentDeclined
@@ -34,7 +34,7 @@ class Mutation(CatalogMutations, PromisingMutations, InventoryMutations, OrderMu
 
 
 @strawberry.type
-class Subscription(EventSubscriptions): ...
+class Subscription(EventSubscriptions, InventorySubscriptions): ...
 
 
 # Types that no field names, but that an interface may turn out to be.

@@ -1,7 +1,6 @@
 """How a GraphQL type meets the domain value it shows, and what answers a field."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import strawberry
@@ -60,7 +59,7 @@ def shape_of(*domain_classes: type, **type_options: Any) -> Callable[[Kind], Kin
         cls.domain_classes = domain_classes
         declared: Kind = strawberry.type(**type_options)(cls)
         for domain_class in domain_classes:
-            known = {field.name for field in fields(domain_class)} | set(dir(domain_class))
+            known = {*getattr(domain_class, "__dataclass_fields__", ()), *dir(domain_class)}
             for field in declared.__strawberry_definition__.fields:
                 if field.base_resolver is None and field.python_name not in known:
                     raise ShapeError(f"{cls.__name__}.{field.python_name} is not on {domain_class.__name__}")

@@ -117,16 +117,25 @@ class Shop:
             if _counted.get(None) is statements:
                 statements.append(statement)
 
+        async def fetch_directly(statement, parameters=None):
+            if _counted.get(None) is statements:
+                statements.append(str(statement))
+            return await directly(statement, parameters)
+
         database = self.world.database
+        directly = database.fetch_directly
         engines = [database.writer.sync_engine]  # On PostgreSQL what the reader runs is heard here, too.
         if database.is_sqlite:
             engines.append(database.reader.sync_engine)
+        else:  # Beside SQLAlchemy's engines, which would hear of it.
+            database.fetch_directly = fetch_directly
         for engine in engines:
             event.listen(engine, "before_cursor_execute", note)
         try:
             yield statements
         finally:
             _counted.reset(ours)
+            database.fetch_directly = directly
             for engine in engines:
                 event.remove(engine, "before_cursor_execute", note)
 

@@ -1,10 +1,13 @@
 """What may be sold: the answer about one SKU, and why it is what it is."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
-from domain.catalog.model import Variant
+from domain.catalog.model import Channel, Variant
+from domain.inventory.model import StockLocation
 from domain.places import Destination
 
 SKUS_PER_QUESTION_MAX = 250  # The contract's limit for `availability`.
@@ -19,16 +22,47 @@ LOW_STOCK_THRESHOLD = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Whether a variant may be sold: in a channel, through a view, seen from a destination.
+    """Whether something may be sold: in a channel, through a view, seen from a destination."""
 
-    The variant is carried along; what it is asked about is its SKU.
-    """
-
-    sku: str
-    variant: Variant = field(compare=False)
     channel: str | None = None
     view: str = PLAIN_VIEW
     destination: Destination | None = None
+
+
+class Counts(NamedTuple):
+    """What one location holds of one SKU: a stock level as far as it is counted here.
+
+    A tuple, for it is by far the most numerous thing in an answer.
+    """
+
+    sku: str
+    location: str
+    on_hand: int
+    allocated: int
+    reserved: int
+    damaged: int
+    inspection: int
+    safety_stock: int
+
+    @property
+    def free(self) -> int:
+        """What is left to promise here; negative where more is promised than there is."""
+        _, _, on_hand, allocated, reserved, damaged, inspection, safety_stock = self
+        return on_hand - allocated - reserved - damaged - inspection - safety_stock
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What is known of some SKUs, all of it read after it was asked for.
+
+    variants: those there are. counts: of the variants, of kits those of all their parts, and maybe of others; by
+    location code. locations: all that are counted at, and maybe others. channels: all.
+    """
+
+    variants: Mapping[str, Variant]
+    counts: Mapping[str, Sequence[Counts]]
+    locations: Mapping[str, StockLocation]
+    channels: Mapping[str, Channel]
 
 
 class AvailabilityStatus(Enum):
@@ -40,11 +74,10 @@ class AvailabilityStatus(Enum):
     NOT_SELLABLE = "NOT_SELLABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class LocationAvailability:
-    """distance_km: from the destination, where both places are known."""
+class LocationAvailability(NamedTuple):
+    """distance_km: from the destination, where both places are known. A tuple, as `Counts` is."""
 
-    location_code: str
+    location: StockLocation
     status: AvailabilityStatus
     quantity: int
     distance_km: float | None
@@ -54,7 +87,7 @@ class LocationAvailability:
 class AvailabilityReason:
     """kept_back: safety stock, damaged units and units in inspection."""
 
-    location_code: str
+    location: StockLocation
     counted: bool
     on_hand: int
     allocated: int
@@ -66,12 +99,20 @@ class AvailabilityReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """The answer for one SKU. places: largest first, or nearest first where a destination was named."""
+    """The answer for one SKU. places: largest first, or nearest first where a destination was named.
+
+    goods: what it was worked out from, so that it can be explained.
+    """
 
     sku: str
-    view: str
+    variant: Variant
+    question: Question
     status: AvailabilityStatus
     quantity: int
-    places: tuple[LocationAvailability, ...]
-    reasons: tuple[AvailabilityReason, ...]
+    places: Sequence[LocationAvailability]
     as_of: datetime
+    goods: Goods = field(repr=False)
+
+    @property
+    def view(self) -> str:
+        return self.question.view

@@ -1,55 +1,46 @@
 """What may be sold of a variant and where: the one function that list, detail, basket and allocation ask."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from math import inf
+from operator import attrgetter
 
 from domain.availability.model import (
     LOW_STOCK_THRESHOLD,
     Availability,
     AvailabilityReason,
     AvailabilityStatus,
+    Counts,
+    Goods,
     LocationAvailability,
     Question,
 )
-from domain.catalog.model import Component, ProductStatus
-from domain.inventory.model import StockLevel, StockLocation
-from domain.places import Destination, distance_km
+from domain.catalog.model import Component, ProductStatus, Variant
+from domain.inventory.model import StockLocation
+from domain.places import Destination, GeoPoint, distance_km
+
+# What one location has of a variant: units, less than none where more are promised than there are; and the counts they
+# come from, of a kit those of its scarcest part there, which is named.
+Stock = tuple[StockLocation, int, Component | None, Counts | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stock:
-    """What one location has of a variant: `units` of it whole, as many as `level` of its scarcest part allows."""
+def availability(variant: Variant, question: Question, goods: Goods, now: datetime) -> Availability:
+    """Answer a question from the counts of what the variant takes from stock: its own, or its components'.
 
-    location: StockLocation
-    units: int
-    part: Component
-    level: StockLevel | None
-
-
-def availability(
-    question: Question,
-    levels: Mapping[str, Sequence[StockLevel]],
-    locations: Mapping[str, StockLocation],
-    now: datetime,
-) -> Availability:
-    """Answer a question from the levels of what the variant takes from stock: its own, or its components'.
-
-    levels: by SKU. locations: by code, of all the levels. A kit is fulfilled whole from one place.
+    A kit is fulfilled whole from one place.
     """
-    stocks = _stocks(question, levels, locations)
-    closed = _not_sellable(question, now)
-    places = [] if closed else _places(stocks, question.destination)
-    quantity = sum(place.quantity for place in places)
+    closed = _not_sellable(variant, question, now)
+    places = [] if closed else _places(_stocks(variant, goods), question.destination)
+    quantity = sum([place.quantity for place in places])
     return Availability(
-        sku=question.sku,
-        view=question.view,
+        sku=variant.sku,
+        variant=variant,
+        question=question,
         status=AvailabilityStatus.NOT_SELLABLE if closed else status(quantity),
         quantity=quantity,
-        places=tuple(places),
-        reasons=tuple(_reason(stock, question, closed) for stock in stocks),
+        places=places,
         as_of=now,
+        goods=goods,
     )
 
 
@@ -59,9 +50,8 @@ def status(quantity: int) -> AvailabilityStatus:
     return AvailabilityStatus.LOW_STOCK if quantity <= LOW_STOCK_THRESHOLD else AvailabilityStatus.IN_STOCK
 
 
-def _not_sellable(question: Question, now: datetime) -> str | None:
+def _not_sellable(variant: Variant, question: Question, now: datetime) -> str | None:
     """Why it may not be sold at all, in words; None where it may."""
-    variant = question.variant
     if variant.product_status is not ProductStatus.ACTIVE:
         return f"The product is {variant.product_status.value.lower()}."
     if not variant.is_sellable(now):
@@ -71,92 +61,104 @@ def _not_sellable(question: Question, now: datetime) -> str | None:
     return None
 
 
-def _stocks(
-    question: Question, levels: Mapping[str, Sequence[StockLevel]], locations: Mapping[str, StockLocation]
-) -> list[_Stock]:
+def _stocks(variant: Variant, goods: Goods) -> list[Stock]:
     """What each location has of the variant, of those that have a level of it or of a part of it; by code."""
-    parts = question.variant.demand(1)
-    by_place = {(level.sku, level.location): level for part in parts for level in levels.get(part.sku, ())}
-    stocks = []
-    for code in sorted({location for _, location in by_place}):
-        in_part = [_in_part(part, locations[code], by_place.get((part.sku, code))) for part in parts]
-        stocks.append(min(in_part, key=lambda stock: stock.units))
-    return stocks
-
-
-def _in_part(part: Component, location: StockLocation, level: StockLevel | None) -> _Stock:
-    return _Stock(location, level.available // part.quantity if level else 0, part, level)
-
-
-def _places(stocks: Sequence[_Stock], destination: Destination | None) -> list[LocationAvailability]:
-    """Those that have something: largest first, or nearest first where the destination's point is known."""
-    places = [
-        LocationAvailability(stock.location.code, status(stock.units), stock.units, _distance(stock, destination))
-        for stock in stocks
-        if stock.location.active and stock.units
+    locations, counts = goods.locations, goods.counts
+    if not variant.components:
+        return [(locations[each.location], each.free, None, each) for each in counts.get(variant.sku, ())]
+    by_place = {(each.sku, each.location): each for part in variant.components for each in counts.get(part.sku, ())}
+    return [
+        min(
+            [_in_part(part, locations[code], by_place.get((part.sku, code))) for part in variant.components], key=_units
+        )
+        for code in sorted({location for _, location in by_place})
     ]
-    if destination is not None and destination.point is not None:
-        return sorted(places, key=lambda p: (inf if p.distance_km is None else p.distance_km, p.location_code))
-    return sorted(places, key=lambda place: (-place.quantity, place.location_code))
 
 
-def _distance(stock: _Stock, destination: Destination | None) -> float | None:
-    here = stock.location.address.point
-    if here is None or destination is None or destination.point is None:
-        return None
-    return distance_km(here, destination.point)
+def _in_part(part: Component, location: StockLocation, counts: Counts | None) -> Stock:
+    return location, max(0, counts.free) // part.quantity if counts else 0, part, counts
+
+
+def _units(stock: Stock) -> int:
+    return stock[1]
+
+
+def _places(stocks: Sequence[Stock], destination: Destination | None) -> list[LocationAvailability]:
+    """Those that have something: largest first, or nearest first where the destination's point is known."""
+    there = None if destination is None else destination.point
+    places = [
+        LocationAvailability(location, status(units), units, None if there is None else _distance(location, there))
+        for location, units, _, _ in stocks
+        if units > 0 and location.active
+    ]
+    if there is not None:
+        return sorted(places, key=lambda place: inf if place.distance_km is None else place.distance_km)
+    return sorted(places, key=attrgetter("quantity"), reverse=True)  # Those alike stay by code, as stocks are.
+
+
+def _distance(location: StockLocation, there: GeoPoint) -> float | None:
+    here = location.address.point
+    return None if here is None else distance_km(here, there)
 
 
 # ── In words ──
 
 
-def _reason(stock: _Stock, question: Question, closed: str | None) -> AvailabilityReason:
-    level, counted = stock.level, stock.location.active and not closed
+def reasons(answer: Availability) -> list[AvailabilityReason]:
+    """Why an answer is what it is, at every location that has a level of it or of a part of it; by code."""
+    closed = _not_sellable(answer.variant, answer.question, answer.as_of)
+    return [_reason(stock, closed) for stock in _stocks(answer.variant, answer.goods)]
+
+
+def _reason(stock: Stock, closed: str | None) -> AvailabilityReason:
+    location, units, _, counts = stock
+    counted = location.active and not closed
     return AvailabilityReason(
-        location_code=stock.location.code,
+        location=location,
         counted=counted,
-        on_hand=level.on_hand if level else 0,
-        allocated=level.allocated if level else 0,
-        reserved=level.reserved if level else 0,
-        kept_back=_kept_back(level) if level else 0,
-        quantity=stock.units if counted else 0,
-        because=_because(stock, question, closed),
+        on_hand=counts.on_hand if counts else 0,
+        allocated=counts.allocated if counts else 0,
+        reserved=counts.reserved if counts else 0,
+        kept_back=_kept_back(counts) if counts else 0,
+        quantity=max(0, units) if counted else 0,
+        because=_because(stock, closed),
     )
 
 
-def _because(stock: _Stock, question: Question, closed: str | None) -> str:
+def _because(stock: Stock, closed: str | None) -> str:
+    location, _, part, counts = stock
     if closed:
         return closed
-    if not stock.location.active:
+    if not location.active:
         return "The location is not active."
-    if stock.part.sku == question.sku:
-        return _of_level(stock.level)
-    return f"Of its parts {stock.part.sku} allows fewest, {stock.part.quantity} in each. {_of_level(stock.level)}"
+    if part is None:
+        return _of_counts(counts)
+    return f"Of its parts {part.sku} allows fewest, {part.quantity} in each. {_of_counts(counts)}"
 
 
-def _of_level(level: StockLevel | None) -> str:
-    if level is None:
+def _of_counts(counts: Counts | None) -> str:
+    if counts is None:
         return "Nothing is on hand."
     kept_back = [
         f"{units} {why}"
         for units, why in (
-            (level.damaged, "damaged"),
-            (level.inspection, "in inspection"),
-            (level.safety_stock, "as safety stock"),
+            (counts.damaged, "damaged"),
+            (counts.inspection, "in inspection"),
+            (counts.safety_stock, "as safety stock"),
         )
         if units
     ]
     sentences = [f"Kept back: {', '.join(kept_back)}."] if kept_back else []
-    if level.free < 0:
-        sentences.append(f"{-level.free} more are promised or kept back than there are.")
-    elif level.on_hand == 0:
+    if counts.free < 0:
+        sentences.append(f"{-counts.free} more are promised or kept back than there are.")
+    elif counts.on_hand == 0:
         sentences.append("Nothing is on hand.")
-    elif level.free == 0:
+    elif counts.free == 0:
         sentences.append("All of it is promised or kept back.")
     else:
         sentences.append("The rest that is not promised counts." if kept_back else "All that is not promised counts.")
     return " ".join(sentences)
 
 
-def _kept_back(level: StockLevel) -> int:
-    return level.damaged + level.inspection + level.safety_stock
+def _kept_back(counts: Counts) -> int:
+    return counts.damaged + counts.inspection + counts.safety_stock

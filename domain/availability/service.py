@@ -1,29 +1,40 @@
-"""How questions about availability are answered: all of them together, in two reads."""
+"""How questions about availability are answered: one for many SKUs, in one read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from domain.availability.model import PLAIN_VIEW, Availability, Question
+from domain.availability.ports import AvailabilityReads
 from domain.availability.rules import availability
+from domain.catalog.model import Variant
 from domain.errors import Refused, not_found
-from domain.inventory.ports import InventoryReads
 
 
-class AvailabilityReads(Protocol):
+class GoodsReads(Protocol):
     @property
-    def inventory(self) -> InventoryReads: ...
+    def availability(self) -> AvailabilityReads: ...
+
+
+def _anything(_variant: Variant) -> bool:
+    return True
 
 
 async def answers(
-    reads: AvailabilityReads, questions: Sequence[Question], now: datetime
-) -> Mapping[Question, Availability]:
-    """Every question's answer, in as many statements for 250 as for one."""
-    skus = {part.sku for question in questions for part in question.variant.demand(1)}
-    levels = await reads.inventory.levels_by_sku(sorted(skus))
-    codes = {level.location for each in levels.values() for level in each}
-    locations = await reads.inventory.locations_by_code(sorted(codes))
-    return {question: availability(question, levels, locations, now) for question in questions}
+    reads: GoodsReads,
+    question: Question,
+    skus: Sequence[str],
+    now: datetime,
+    *,
+    seen: Callable[[Variant], bool] = _anything,
+) -> Mapping[str, Availability]:
+    """The answer for each SKU that there is and that is `seen`. Raises Refused where there is no such channel."""
+    goods = await reads.availability.goods(skus)
+    if question.channel is not None and question.channel not in goods.channels:
+        raise Refused(not_found(f"There is no channel {question.channel!r:.80}.", "channel"))
+    return {
+        sku: availability(variant, question, goods, now) for sku, variant in goods.variants.items() if seen(variant)
+    }
 
 
 def view_named(view: str | None) -> str:

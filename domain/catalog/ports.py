@@ -24,6 +24,9 @@ class CatalogReads(Protocol):
     async def variants_by_sku(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         """With their prices, components and product's status, in a fixed number of statements."""
 
+    async def are_kits(self, skus: Sequence[str]) -> Mapping[str, bool]:
+        """For each of the SKUs that there is, whether it is a kit: all that those who count stock need to know."""
+
     async def variants_by_product(self, codes: Sequence[str]) -> Mapping[str, list[Variant]]:
         """By position."""
 

@@ -6,12 +6,16 @@ from datetime import date, datetime, time
 from enum import Enum
 
 from domain.calendar import NO_CUTOFF, Calendar, OpeningHours
+from domain.errors import Problem
 from domain.ids import prefixed
 from domain.money import Money
 from domain.places import Address
 
 QUANTITY_MAX = 1_000_000  # Of one SKU in one line, count or receipt; more is a slip of the keyboard.
 STOCK_CHANGES_MAX = 1_000  # In one call: one transaction of well under a second.
+FEED_LINES_MAX = 10_000  # In one call, as the contract says: a second or two; what is bigger is imported.
+BIN_LENGTH_MAX = 64  # Aisle, rack, shelf and box.
+SUPPLY_LINES_MAX = 1_000  # In one call: a whole purchase order, or a truck with its papers.
 
 
 class StockLocationKind(Enum):
@@ -190,6 +194,10 @@ class StockMovement:
     def id(self) -> str:
         return prefixed("mov", str(self.number))
 
+    @property
+    def key(self) -> LevelKey:
+        return self.sku, self.location
+
 
 class InboundSupplyKind(Enum):
     PURCHASE_ORDER = "PURCHASE_ORDER"
@@ -204,8 +212,18 @@ class InboundSupplyStatus(Enum):
     CANCELED = "CANCELED"
 
 
+# What names a line of supply: (reference, SKU, destination's code).
+SupplyKey = tuple[str, str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundSupply:
+    """One SKU on its way to one place under one document's number.
+
+    origin: where the units left, or are made; None where that is no place of ours. Status follows from units: RECEIVED
+    is when all that was ordered is there.
+    """
+
     id: str
     reference: str
     kind: InboundSupplyKind
@@ -217,6 +235,29 @@ class InboundSupply:
     allocated: int
     expected_at: datetime
     status: InboundSupplyStatus
+
+    @property
+    def key(self) -> SupplyKey:
+        return self.reference, self.sku, self.destination
+
+    @property
+    def level(self) -> LevelKey:
+        """The level it will be part of."""
+        return self.sku, self.destination
+
+    @property
+    def due(self) -> int:
+        """Units still to arrive."""
+        return self.ordered - self.received if self.is_open else 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (InboundSupplyStatus.ON_ORDER, InboundSupplyStatus.IN_TRANSIT)
+
+    @property
+    def left_a_place(self) -> bool:
+        """Whether its units were taken from a level of ours when they set out."""
+        return self.kind is InboundSupplyKind.TRANSFER and self.origin is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +280,111 @@ class AdjustStock:
 
     idempotency_key: str
     changes: tuple[StockChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveInboundSupply:
+    """status: ON_ORDER or IN_TRANSIT; None leaves it as it is, and is ON_ORDER for what is new."""
+
+    reference: str
+    kind: InboundSupplyKind
+    sku: str
+    destination: str
+    quantity: int
+    expected_at: datetime
+    status: InboundSupplyStatus | None = None
+
+    @property
+    def key(self) -> SupplyKey:
+        return self.reference, self.sku, self.destination
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveLine:
+    """quantity: all that arrived; `damaged` of them go to the damaged bucket."""
+
+    supply_id: str
+    quantity: int
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveSupply:
+    """lines: 1 to SUPPLY_LINES_MAX, each supply once."""
+
+    idempotency_key: str
+    lines: tuple[ReceiveLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLine:
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStock:
+    """lines: 1 to SUPPLY_LINES_MAX, each SKU once."""
+
+    idempotency_key: str
+    reference: str
+    origin: str
+    destination: str
+    lines: tuple[TransferLine, ...]
+    expected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSupply:
+    """restore: of a transfer under way, back to its origin; else written off."""
+
+    idempotency_key: str
+    supply_id: str
+    restore: bool
+
+
+class StockFeedMode(Enum):
+    SNAPSHOT = "SNAPSHOT"
+    DELTA = "DELTA"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    sku: str
+    quantity: int
+    bin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStock:
+    """lines: at most FEED_LINES_MAX, each SKU once. skips_invalid: lines that cannot be taken are left out and told."""
+
+    idempotency_key: str
+    location: str
+    mode: StockFeedMode
+    as_of: datetime
+    includes_allocated: bool
+    lines: tuple[FeedLine, ...]
+    skips_invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What became of a feed: the levels it names and zeroed, and what was wrong with the lines it left out."""
+
+    levels: tuple[StockLevel, ...]
+    skipped: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What happened to levels since a moment, but for what feeds did.
+
+    moved: how much their counters changed in all. counted: those whose on-hand stock was counted, and found otherwise.
+    """
+
+    moved: Mapping[tuple[LevelKey, StockCounter], int]
+    counted: frozenset[LevelKey] = frozenset()
 
 
 # Levels by key, as loaded for a decision.

@@ -10,9 +10,11 @@ from domain.inventory.model import (
     Levels,
     LocationFilter,
     Movement,
+    Since,
     StockLevel,
     StockLocation,
     StockMovement,
+    SupplyKey,
 )
 from domain.paging import Page, Slice
 
@@ -36,15 +38,13 @@ class InventoryReads(Protocol):
     ) -> Mapping[str, Slice[StockLevel]]:
         """A page of each location's levels, by SKU: of all, or of those named. Pages go forward."""
 
+    async def skus_on_hand(self, code: str, after: str, limit: int) -> list[str]:
+        """The next SKUs of which a location has units, by SKU."""
+
     async def movements_by_key(self, keys: Sequence[LevelKey], page: Page) -> Mapping[LevelKey, Slice[StockMovement]]:
         """A page of each level's movements, newest first. Pages go forward."""
 
     async def movements_by_number(self, numbers: Sequence[int]) -> Mapping[int, StockMovement]: ...
-
-    async def supply_by_id(self, ids: Sequence[str]) -> Mapping[str, InboundSupply]: ...
-
-    async def supply_by_key(self, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
-        """What is on its way to each level and not all there, soonest first."""
 
 
 class Inventory(InventoryReads, Protocol):
@@ -59,6 +59,21 @@ class Inventory(InventoryReads, Protocol):
     async def open_levels(self, keys: Iterable[LevelKey], at: datetime) -> Levels:
         """As `lock_levels`, but a level that does not exist is made, so that two who count it first cannot both do."""
 
+    async def open_location(self, code: str, skus: Sequence[str], at: datetime) -> Levels:
+        """The levels of the SKUs at a location, made where there is none, and all others there with units on hand.
+
+        Locked as `lock_levels` does.
+        """
+
+    async def take_feeds(self, codes: Sequence[str], as_of: datetime) -> Mapping[str, datetime]:
+        """The latest moment that a feed of each location has told of, this one among them; kept.
+
+        Nobody else feeds the locations until the end of the transaction.
+        """
+
+    async def since(self, keys: Sequence[LevelKey], at: datetime) -> Since:
+        """What happened to ON_HAND and ALLOCATED of the levels after a moment."""
+
     async def move(self, movements: Sequence[Movement]) -> None:
         """Change levels and write the ledger, in three statements however many there are.
 
@@ -68,4 +83,26 @@ class Inventory(InventoryReads, Protocol):
     async def set_bins(self, bins: Mapping[LevelKey, str | None]) -> None:
         """Where in the location each is shelved; the levels must exist."""
 
-    async def save_supply(self, supply: Sequence[InboundSupply]) -> None: ...
+
+class SupplyReads(Protocol):
+    async def by_id(self, ids: Sequence[str]) -> Mapping[str, InboundSupply]: ...
+
+    async def by_level(self, keys: Sequence[LevelKey]) -> Mapping[LevelKey, list[InboundSupply]]:
+        """What is on its way to each level and not all there, soonest first."""
+
+    async def due(self, skus: Sequence[str], destinations: Sequence[str] | None = None) -> list[InboundSupply]:
+        """What is on its way of the SKUs, to any place or to those named, soonest first."""
+
+
+class Supply(SupplyReads, Protocol):
+    async def open(self, supply: Sequence[InboundSupply]) -> Mapping[SupplyKey, InboundSupply]:
+        """Keep the lines that are new; answers those that were there before, as they are, locked.
+
+        supply: each key once. Nobody else keeps or changes any of them until the end of the transaction.
+        """
+
+    async def lock(self, ids: Sequence[str]) -> Mapping[str, InboundSupply]:
+        """As they are now, held until the end of the transaction, in the order of their ids. Lock levels after it."""
+
+    async def update(self, supply: Sequence[InboundSupply]) -> None:
+        """Make lines as stated, in one statement."""

@@ -8,7 +8,6 @@ from itertools import pairwise
 from zoneinfo import available_timezones
 
 from domain.calendar import OpeningHours, Weekday
-from domain.catalog.model import Variant
 from domain.catalog.rules import (
     amount_problems,
     code_problems,
@@ -95,16 +94,15 @@ def _timezones() -> frozenset[str]:
 
 
 def change_problems(
-    changes: Sequence[StockChange], variants: Mapping[str, Variant], locations: Mapping[str, StockLocation]
+    changes: Sequence[StockChange], kits: Mapping[str, bool], locations: Mapping[str, StockLocation]
 ) -> Iterator[Problem]:
-    """What is wrong with changes whatever the levels are. locations: those that the caller may change."""
+    """What is wrong with changes whatever the levels are.
+
+    kits: of each SKU there is, whether it is one. locations: those that the caller may change.
+    """
     for place, change in enumerate(changes):
         path = ("changes", place)
-        variant = variants.get(change.sku)
-        if variant is None:
-            yield not_found(f"There is no SKU {change.sku!r:.80}.", *path, "sku")
-        elif variant.components:
-            yield invalid(f"{change.sku} is a kit: its stock is that of its components.", *path, "sku")
+        yield from sku_problems(change.sku, kits, *path, "sku")
         if change.location not in locations:
             yield not_found(f"There is no location {change.location!r:.80}.", *path, "location")
         if (change.set_to is None) == (change.delta is None):
@@ -112,6 +110,14 @@ def change_problems(
         yield from range_problems(change.set_to, 0, QUANTITY_MAX, *path, "setTo")
         yield from range_problems(change.delta, -QUANTITY_MAX, QUANTITY_MAX, *path, "delta")
         yield from text_problems(change.reference, *path, "reference", length_max=REFERENCE_LENGTH_MAX)
+
+
+def sku_problems(sku: str, kits: Mapping[str, bool], *path: str | int) -> Iterator[Problem]:
+    """Of a SKU whose stock is to change. kits: of each SKU there is, whether it is one."""
+    if sku not in kits:
+        yield not_found(f"There is no SKU {sku!r:.80}.", *path)
+    elif kits[sku]:
+        yield invalid(f"{sku} is a kit: its stock is that of its components.", *path)
 
 
 @dataclass(frozen=True, slots=True)

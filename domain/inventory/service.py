@@ -63,10 +63,10 @@ async def adjust_stock(work: StockWork, command: AdjustStock, viewer: Viewer) ->
     if not 1 <= len(changes) <= STOCK_CHANGES_MAX:
         raise Refused(invalid(f"1 to {STOCK_CHANGES_MAX} changes are made at a time.", "changes"))
 
-    variants = await work.catalog.variants_by_sku(sorted({change.sku for change in changes}))
+    kits = await work.catalog.are_kits(sorted({change.sku for change in changes}))
     seen = locations_stocked(viewer)
     codes = sorted({change.location for change in changes if seen.includes(change.location)})
-    problems: list[Problem] = list(change_problems(changes, variants, await work.inventory.locations_by_code(codes)))
+    problems: list[Problem] = list(change_problems(changes, kits, await work.inventory.locations_by_code(codes)))
     refuse_all(problems)
     keys = list(dict.fromkeys((change.sku, change.location) for change in changes))
     at = work.clock.now()

@@ -12,7 +12,7 @@ from domain.access import SYSTEM
 from domain.catalog.model import PRODUCTS_PER_IMPORT_MAX
 from domain.catalog.service import import_products, save_categories, save_channel
 from domain.clock import SetClock
-from domain.inventory.model import Movement, StockCounter, StockMovementReason
+from domain.inventory.model import InboundSupply, Movement, StockCounter, StockMovementReason
 from domain.inventory.service import save_stock_location
 from domain.promising.service import save_shipping_method
 from domain.world import Reads, UnitOfWork
@@ -148,7 +148,8 @@ async def _load_retailer(process: Process, shop: Retailer, progress: Progress) -
     progress("The retailer", 0.5)
     async with process.world.work() as work:
         await _count_stock(work, shop.stock)
-        await work.inventory.save_supply(shop.supply)
+        await work.supply.open(shop.supply)
+        await work.inventory.move(_on_the_road(shop.supply, work.clock.now()))
     progress("The retailer", 1)
 
 
@@ -174,6 +175,28 @@ def _movements(count: StockCount, at: datetime) -> Iterator[Movement]:
                 actor=SYSTEM.actor,
                 at=at,
             )
+
+
+def _on_the_road(supply: Sequence[InboundSupply], at: datetime) -> list[Movement]:
+    """The departures of transfers, of units that stood at their origins when they were counted."""
+    return [
+        Movement(
+            sku=each.sku,
+            location=each.origin,
+            counter=StockCounter.ON_HAND,
+            delta=units,
+            reason=reason,
+            reference=each.reference,
+            actor=SYSTEM.actor,
+            at=at,
+        )
+        for each in supply
+        if each.left_a_place and each.origin
+        for reason, units in (
+            (StockMovementReason.COUNT, each.ordered),
+            (StockMovementReason.TRANSFER_OUT, -each.ordered),
+        )
+    ]
 
 
 def _chunks(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:

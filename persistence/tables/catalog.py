@@ -103,6 +103,15 @@ class PriceRow(SQLModel, table=True):
     amount_minor: int = Field(sa_type=BigInteger)
 
 
+class CatalogGenerationRow(SQLModel, table=True):
+    """One row: its number is another after each transaction that wrote what processes remember (migration 0003)."""
+
+    __tablename__ = "catalog_generation"
+
+    id: int = Field(primary_key=True)
+    number: int = Field(sa_type=BigInteger)
+
+
 CHANNELS = table_of(ChannelRow)
 CATEGORIES = table_of(CategoryRow)
 PRODUCTS = table_of(ProductRow)
@@ -110,3 +119,4 @@ ASSIGNED = table_of(ProductCategoryRow)
 VARIANTS = table_of(VariantRow)
 COMPONENTS = table_of(KitComponentRow)
 PRICES = table_of(PriceRow)
+GENERATION = table_of(CatalogGenerationRow)

@@ -32,10 +32,11 @@ class StockLocationRow(SQLModel, table=True):
 
 
 class StockLevelRow(SQLModel, table=True):
-    """The primary key is the only index, and pages keep room: every change is then a heap-only update on PostgreSQL."""
+    """No index is of anything that changes, and pages keep room: every change is a heap-only update on PostgreSQL."""
 
     __tablename__ = "stock_levels"
     __table_args__ = (
+        Index(None, "location_code", "sku"),
         CheckConstraint("on_hand >= 0", name="on_hand"),
         CheckConstraint("allocated >= 0", name="allocated"),
         CheckConstraint("reserved >= 0", name="reserved"),
@@ -78,6 +79,7 @@ class InboundSupplyRow(SQLModel, table=True):
     __tablename__ = "inbound_supply"
     __table_args__ = (
         Index(None, "sku", "destination_code"),
+        Index(None, "reference", "sku", "destination_code", unique=True),
         CheckConstraint("ordered > 0 AND received >= 0 AND received <= ordered", name="received"),
         CheckConstraint("allocated >= 0", name="allocated"),
     )
@@ -95,7 +97,17 @@ class InboundSupplyRow(SQLModel, table=True):
     status: str
 
 
+class StockFeedRow(SQLModel, table=True):
+    """The latest moment that a feed of a location told of; its row is locked by whoever feeds the location."""
+
+    __tablename__ = "stock_feeds"
+
+    location_code: str = Field(sa_column=Column(Key, ForeignKey("stock_locations.code"), primary_key=True))
+    as_of: datetime = Field(sa_type=UtcDateTime)
+
+
 LOCATIONS = table_of(StockLocationRow)
 LEVELS = table_of(StockLevelRow)
 MOVEMENTS = table_of(StockMovementRow)
 SUPPLY = table_of(InboundSupplyRow)
+FEEDS = table_of(StockFeedRow)

@@ -9,7 +9,7 @@ from domain.inventory.model import AdjustableCounter, AdjustmentReason, StockCha
 from domain.inventory.rules import adjusted, change_problems, location_problems
 from domain.money import Money
 from domain.places import Address, GeoPoint
-from tests.domain.stock import a_level, a_location_at, a_variant
+from tests.domain.stock import a_level, a_location_at
 from tests.factories import NOW, a_location
 
 
@@ -79,7 +79,6 @@ def test_a_location_stands_on_the_globe(point, expected):
 
 
 def test_all_that_is_wrong_with_changes_is_said_at_once():
-    variants = {"A": a_variant("A"), "SET": a_variant("SET", parts={"A": 2})}
     changes = [
         a_change("A", set_to=1),
         a_change("B", "rome", delta=1),
@@ -91,7 +90,7 @@ def test_all_that_is_wrong_with_changes_is_said_at_once():
         a_change("A", delta=1, reference="x" * 201),
     ]
 
-    assert paths(change_problems(changes, variants, {"milan": a_location("milan")})) == [
+    assert paths(change_problems(changes, {"A": False, "SET": True}, {"milan": a_location("milan")})) == [
         ("NOT_FOUND", "changes.1.sku"),
         ("NOT_FOUND", "changes.1.location"),
         ("INVALID", "changes.2.sku"),

@@ -81,6 +81,8 @@ QUERIES = {
       totalCount edges { node { code } } nodes { ...LocationParts } } }""",
     "availability": """query ($skus: [String!]!) { availability(skus: $skus, channel: "web") {
       variant { ...VariantParts } locations { location { code } } explanation { location { code } } } }""",
+    "inboundSupply": """query ($skus: [String!]!) { inboundSupply(skus: $skus) {
+      variant { ...VariantParts } destination { ...LocationParts } origin { code } } }""",
     "orders": "{ orders(first: 6) { totalCount edges { node { id } } nodes { ...OrderParts } } }",
     "orders of customers": "{ orders(first: 6) { nodes { customer { ...CustomerParts } } } }",
     "fulfillmentOrders": """{ fulfillmentOrders(first: 6) {
@@ -311,7 +313,7 @@ async def _furnish_stock(shop: Shop, row: int) -> None:
     ]
     await _do(shop, ADJUST, input={"idempotencyKey": key(), "changes": changes})
     async with shop.world.work() as work:
-        await work.inventory.save_supply(supply)
+        await work.supply.open(supply)
 
 
 async def _furnish_order(shop: Shop, row: int) -> None:

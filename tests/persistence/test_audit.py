@@ -12,6 +12,9 @@ from domain.fulfillment.model import CollectPickup, PickFulfillmentOrder, ShipFu
 from domain.fulfillment.model import ShipmentStatus as Told
 from domain.fulfillment.opening import open_work
 from domain.fulfillment.tracking import record_tracking
+from domain.inventory.model import CancelSupply, ReceiveLine, ReceiveSupply, TransferLine, TransferStock
+from domain.inventory.supply import cancel_supply, receive_supply
+from domain.inventory.transfers import transfer_stock
 from domain.orders.canceling import cancel_order
 from domain.orders.model import NO_FILTER, CancelOrder, CancelReason, FulfillmentChoice, OrderSort, OrderStatus
 from domain.paging import page
@@ -19,7 +22,7 @@ from gateway import audit as command
 from gateway.settings import read_settings
 from persistence.audit import audit, verdicts
 from persistence.database import Transaction
-from tests.factories import NOW, a_product, a_viewer, an_order, key
+from tests.factories import NOW, a_location, a_product, a_viewer, an_order, key
 
 OPERATIONS = a_viewer(Role.OPERATIONS)
 
@@ -107,6 +110,36 @@ PLANTED = {
         LEVEL_NAME,
         "reserved is -2, not at least 0",
         f"UPDATE stock_levels SET reserved = -2 WHERE {LEVEL}",
+    ),
+    "supply that is all there and still on its way": Planted(
+        "supply follows",
+        "SELECT id FROM inbound_supply WHERE sku = 'A'",
+        "status is IN_TRANSIT, not RECEIVED",
+        "UPDATE inbound_supply SET received = ordered WHERE sku = 'A'",
+    ),
+    "more received than ordered": Planted(
+        "supply follows",
+        "SELECT id FROM inbound_supply WHERE sku = 'A'",
+        "received is 9, not at most 5",
+        "UPDATE inbound_supply SET received = 9 WHERE sku = 'A'",
+    ),
+    "supply promised that was canceled": Planted(
+        "supply follows",
+        "SELECT id FROM inbound_supply WHERE sku = 'B'",
+        "promised of what is due is 1, not at most 0",
+        "UPDATE inbound_supply SET allocated = 1 WHERE sku = 'B'",
+    ),
+    "a transfer that lost a unit": Planted(
+        "units of transfers",
+        "SELECT reference || ' ' || sku FROM inbound_supply WHERE sku = 'A'",
+        "due is 2, not 3",
+        "UPDATE inbound_supply SET received = received + 1 WHERE sku = 'A'",
+    ),
+    "a transfer that never left": Planted(
+        "units of transfers",
+        "SELECT reference || ' ' || sku FROM inbound_supply WHERE sku = 'A'",
+        "due is 3, not -2",
+        "UPDATE stock_movements SET reason = 'COUNT' WHERE reason = 'TRANSFER_OUT' AND sku = 'A'",
     ),
     "allocated by the level alone": Planted(
         "what levels have allocated",
@@ -226,6 +259,7 @@ async def busy(shop) -> AsyncIterator[object]:
     await picked(shop, an_order(("A", 2)))
     await cancel(shop, await placed(shop, an_order(("A", 1), ("B", 1))))
     await placed(shop, an_order(("KIT", 2), ("B", 1)))
+    await transfer(shop)
     return shop
 
 
@@ -246,6 +280,20 @@ async def lenient(busy):
                 await connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
         yield connection
         await connection.rollback()
+
+
+async def transfer(shop) -> None:
+    """Of A, two of five arrived; of B, all were lost on the road."""
+    async with shop.world.work() as work:
+        await work.inventory.save_location(a_location("rome"))
+        lines = (TransferLine("A", 5), TransferLine("B", 3))
+        paper = {"reference": "TR-1", "origin": "milan", "destination": "rome", "expected_at": NOW}
+        command = TransferStock(idempotency_key=key(), lines=lines, **paper)
+        some, lost = await transfer_stock(work, command, OPERATIONS)
+    async with shop.world.work() as work:
+        receipt = ReceiveSupply(idempotency_key=key(), lines=(ReceiveLine(some.id, 2, 1),))
+        await receive_supply(work, receipt, OPERATIONS)
+        await cancel_supply(work, CancelSupply(idempotency_key=key(), supply_id=lost.id, restore=False), OPERATIONS)
 
 
 async def placed(shop, order) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -11,9 +11,6 @@ from sqlalchemy import func, insert, select
 from domain.calendar import OpeningHours, Weekday
 from domain.errors import Refused
 from domain.inventory.model import (
-    InboundSupply,
-    InboundSupplyKind,
-    InboundSupplyStatus,
     LocationCapability,
     LocationFilter,
     Movement,
@@ -229,39 +226,6 @@ async def test_a_cursor_of_another_list_is_refused(database, cursor):
         await SqlInventory(database).movements_by_key([("A", "wh-lyon")], Page(after=cursor))
 
     assert [problem.path for problem in refused.value.problems] == [("after",)]
-
-
-async def test_supply_is_told_soonest_first_until_it_is_all_there(database):
-    def supply(id, sku, days, status=InboundSupplyStatus.ON_ORDER, received=0):
-        return InboundSupply(
-            id=id,
-            reference="PO 1",
-            kind=InboundSupplyKind.PURCHASE_ORDER,
-            sku=sku,
-            destination="wh-lyon",
-            origin=None,
-            ordered=10,
-            received=received,
-            allocated=0,
-            expected_at=NOW + timedelta(days=days),
-            status=status,
-        )
-
-    inventory = SqlInventory(database)
-    late, soon = supply("sup_1", "A", 9), supply("sup_2", "A", 1, InboundSupplyStatus.IN_TRANSIT)
-    await inventory.save_supply(
-        [
-            late,
-            soon,
-            supply("sup_3", "A", 2),
-            supply("sup_4", "A", 2, InboundSupplyStatus.CANCELED),
-            supply("sup_5", "B", 1),
-        ]
-    )
-    await inventory.save_supply([supply("sup_3", "A", 2, InboundSupplyStatus.RECEIVED, received=10)])
-
-    assert await inventory.supply_by_key([("A", "wh-lyon"), ("A", "store-milan")]) == {("A", "wh-lyon"): [soon, late]}
-    assert (await inventory.supply_by_id(["sup_3"]))["sup_3"].received == 10
 
 
 async def test_a_level_says_where_its_goods_are_shelved(database):

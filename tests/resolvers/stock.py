@@ -13,9 +13,10 @@ from gateway.settings import Settings
 from resolvers.context import Context
 from schema.availability import AvailabilityQueries
 from schema.catalog import CatalogQueries
-from schema.common import InputError
+from schema.common import InputError, InvalidTransition
 from schema.inventory import InventoryMutations, InventoryQueries
 from schema.nodes import NodeQueries
+from schema.orders import InsufficientStock
 from tests.domain.stock import MILAN, PARIS, ROME, a_location_at
 from tests.factories import NOW, a_channel, a_product, a_viewer
 from tests.shop import Shop
@@ -45,7 +46,8 @@ async def furnish(shop: Shop) -> None:
 
 
 SCHEMA = build_schema(
-    Roots(Query, InventoryMutations, types=[InputError]), Settings(secret_key="a secret that only the tests know")
+    Roots(Query, InventoryMutations, types=[InputError, InsufficientStock, InvalidTransition]),
+    Settings(secret_key="a secret that only the tests know"),
 )
 
 

@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from domain.access import ANONYMOUS, SCOPES, Role, Viewer
 from domain.clock import SetClock
+from persistence.availability import SqlAvailability
 from persistence.catalog import SqlCatalog
 from persistence.database import Database
 from persistence.inventory import SqlInventory
@@ -84,6 +85,10 @@ class Counted:
         self.count += 1
         return await self._database.fetch(statement, parameters)
 
+    async def fetch_directly(self, statement, parameters=None):
+        self.count += 1
+        return await self._database.fetch_directly(statement, parameters)
+
 
 class Shop:
     """A catalog behind GraphQL; `statements` counts those of the last question."""
@@ -105,8 +110,12 @@ class Shop:
 
     async def ask(self, query: str, viewer: Viewer = ANONYMOUS, language: str | None = None, **variables):
         counted = Counted(self.database)
+        catalog, inventory = SqlCatalog(counted), SqlInventory(counted)
         self.reads = SimpleNamespace(
-            catalog=SqlCatalog(counted), promising=SqlPromising(counted), inventory=SqlInventory(counted)
+            catalog=catalog,
+            promising=SqlPromising(counted),
+            inventory=inventory,
+            availability=SqlAvailability(counted, catalog, inventory),
         )
         context = Context(world=self, viewer=viewer, language=language)
         result = await SCHEMA.execute(query, variable_values=variables, context_value=context)

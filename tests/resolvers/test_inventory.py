@@ -48,7 +48,8 @@ async def adjust(shop, *changes, key="k1", viewer=OPERATIONS):
 
 
 async def events(shop):
-    return await shop.world.reads.log.after(0, 100)
+    """But for those that tell of every movement."""
+    return [event for event in await shop.world.reads.log.after(0, 100) if event.kind != "stock.moved"]
 
 
 def refusals(payload):
