@@ -35,7 +35,7 @@ from domain.errors import Forbidden, Refused
 from domain.events import cursor_of
 from gateway import admission
 from gateway.admission import Sizing, too_big
-from gateway.execution import Host, Prepared, Read, Related, compiled_executor
+from gateway.execution import Host, Prepared, Read, Related, Worked, compiled_executor
 from gateway.settings import Settings
 from gateway.telemetry import Stopwatch, Telemetry
 from resolvers.context import Context, Facts, NotedContext
@@ -371,10 +371,12 @@ def _needs(schema: strawberry.Schema) -> dict[tuple[OperationType, str], Scope]:
 def house(telemetry: Telemetry) -> Host:
     """What plans are told of our fields: schema/shapes.py left it in their metadata."""
 
-    def answer(field: GraphQLField) -> Read | Related | None:
+    def answer(field: GraphQLField) -> Read | Related | Worked | None:
         metadata: Mapping[Any, Any] = _declared(field).metadata or {}
         if "batch" in metadata:
             return Related(metadata["batch"], metadata["key"])
+        if "work" in metadata:
+            return Worked(metadata["work"])
         return Read(metadata["read"]) if "read" in metadata else None
 
     def opens(field: GraphQLField, scopes: frozenset[Scope]) -> bool:

@@ -11,7 +11,7 @@ from domain.availability.model import AvailabilityStatus
 from resolvers import availability
 from schema.common import DestinationInput, Info
 from schema.inventory import StockLocation
-from schema.shapes import answered_by, asked, shape_of, shown
+from schema.shapes import answered_by, asked, shape_of, shown, worked_out
 
 if TYPE_CHECKING:
     from schema.catalog import ProductVariant
@@ -46,7 +46,7 @@ class Availability:
     view: str
     status: AvailabilityStatus
     quantity: int | None = strawberry.field(description="To sell now, from supply on hand.")
-    locations: list[LocationAvailability] = answered_by(
+    locations: list[LocationAvailability] = worked_out(
         availability.locations,
         description="Largest first, or nearest first where the request names a destination.",
     )

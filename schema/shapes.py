@@ -1,6 +1,7 @@
 """How a GraphQL type meets the domain value it shows, and what answers a field."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, TypeVar
 
 import strawberry
@@ -103,6 +104,14 @@ def plain(read: Callable[[Any], Any], *, needs: Scope | None = None, **options: 
 
     resolve.__annotations__ = {"root": Parent}
     return answered_by(resolve, needs=needs, metadata={"read": read}, **options)
+
+
+def worked_out(work: Callable[..., Any], *, needs: Scope | None = None, **options: Any) -> Any:
+    """A field that `work` answers from the parent and scalar arguments, without I/O."""
+    _, *arguments = signature(work).parameters
+    if wrong := [name for name in arguments if "_" in name]:
+        raise ShapeError(f"{work.__name__} is called with the schema's own names, and {wrong} are not.")
+    return answered_by(work, needs=needs, metadata={"work": work}, **options)
 
 
 def asked(*, needs: Scope | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:

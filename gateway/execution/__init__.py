@@ -2,7 +2,7 @@
 
 from gateway.execution.cache import OUTCOMES
 from gateway.execution.executor import CompiledExecutor, compiled_executor
-from gateway.execution.host import Host, Read, Related
+from gateway.execution.host import Host, Read, Related, Worked
 from gateway.execution.oddities import REASONS
 from gateway.execution.prepared import Prepared
 
@@ -14,5 +14,6 @@ __all__ = [
     "Prepared",
     "Read",
     "Related",
+    "Worked",
     "compiled_executor",
 ]

@@ -21,7 +21,7 @@ from graphql.execution import Executor
 
 from gateway.execution import leaves
 from gateway.execution.classes import Choice, admission
-from gateway.execution.host import Host, Read, Related
+from gateway.execution.host import Host, Read, Related, Worked
 from gateway.execution.oddities import VALUE, Refused, odd
 from gateway.execution.plans import AbstractShape, Details, ListShape, Mark, ObjectShape, Segment, Shape, Slot
 
@@ -187,11 +187,6 @@ class _Writer:
 
     # ── Fields ──
 
-    def _answer(self, known: GraphQLField) -> Read | Related | None:
-        """How a field is answered; None for its resolver, which alone knows what to say to whom it is not open."""
-        planner = self.planner
-        return planner.host.answer(known) if not known.args and planner.host.opens(known, planner.rights) else None
-
     def _is_null(self, known: GraphQLField) -> bool:
         """Whether it is closed; arguments may be wrong as well, so a field with some is left to its resolver."""
         planner = self.planner
@@ -203,8 +198,12 @@ class _Writer:
 
     def _read(self, known: GraphQLField) -> str | None:
         """The expression that reads a plain field from its parent `o`."""
-        if isinstance(answer := self._answer(known), Read):
-            return f"{self.name('read', answer.read)}(o)"
+        planner = self.planner
+        # Only the resolver knows what to say to whom it is not open, and with which arguments.
+        if not known.args and planner.host.opens(known, planner.rights):
+            answer = planner.host.answer(known)
+            if isinstance(answer, Read):
+                return f"{self.name('read', answer.read)}(o)"
         definition = (known.extensions or {}).get("strawberry-definition")
         # Strawberry gives this resolver to fields with neither resolver nor extension nor permission.
         if definition is None or known.args or getattr(known.resolve, "__name__", "") != "_get_basic_result":
@@ -230,6 +229,8 @@ class _Writer:
             slot.segment = self.planner.segment(known.type, asked)
         except Refused:
             return slot
-        answer = self._answer(known)
-        slot.related = answer if isinstance(answer, Related) else None
+        planner = self.planner
+        answer = planner.host.answer(known) if planner.host.opens(known, planner.rights) else None
+        slot.related = answer if isinstance(answer, Related) and not known.args else None
+        slot.work = answer.work if isinstance(answer, Worked) else None
         return slot

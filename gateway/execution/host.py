@@ -25,7 +25,20 @@ class Related:
     key: str
 
 
-def _by_its_resolver(_field: GraphQLField) -> Read | Related | None:
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A field worked out of its parent and its arguments by a function without I/O, as its resolver would.
+
+    The arguments are scalars, under the names they have in the schema.
+    """
+
+    work: Callable[..., Any]
+
+
+Answer = Read | Related | Worked | None
+
+
+def _by_its_resolver(_field: GraphQLField) -> Answer:
     return None
 
 
@@ -66,7 +79,7 @@ class Host:
     handed_back: told of each value given back to graphql-core: `Type.field`, and one of oddities.REASONS.
     """
 
-    answer: Callable[[GraphQLField], Read | Related | None] = _by_its_resolver
+    answer: Callable[[GraphQLField], Answer] = _by_its_resolver
     ask: Callable[[Any, Any, Sequence[Any]], Awaitable[Mapping[Any, Any]] | Mapping[Any, Any]] = _asks_nothing
     rights: Callable[[Any], Hashable] = _all_alike
     opens: Callable[[GraphQLField, Any], bool] = _open_to_all

@@ -42,7 +42,8 @@ Shape = ListShape | ObjectShape | AbstractShape
 class Slot:
     """A field that is answered after the segment it stands in, for all the parents at once.
 
-    segment: completes its value; None leaves the whole field to graphql-core. related: None calls its resolver.
+    segment: completes its value; None leaves the whole field to graphql-core. related: looked up in a batch. work:
+    called with the parent and the arguments. Where there is neither, its resolver is called.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Slot:
     details: Details
     segment: "Segment | None" = None
     related: Related | None = None
+    work: Callable[..., Any] | None = None
 
     @property
     def name(self) -> str:

@@ -118,7 +118,7 @@ class Run:
         return waiting + self._answer(opened)
 
     def _call(self, slot: Slot, places: list[Place]) -> Waiting:
-        """Call the field's resolver for each parent; it is never called again, whatever becomes of the value."""
+        """Call what answers the field for each parent; it is never called again, whatever becomes of the value."""
         executor = self._executor
         resolve = slot.field.resolve or executor.field_resolver
         shared = executor.build_resolve_info(slot.field, to_nodes(slot.details), slot.parent, self._path)
@@ -127,8 +127,12 @@ class Run:
         later: list[int] = []
         for made, source in places:
             try:
-                given = arguments if arguments is not None else _arguments_of(executor, slot)
-                value = resolve(source, _Info(shared, self, slot, made), **given)
+                if arguments is None:
+                    value = resolve(source, _Info(shared, self, slot, made), **_arguments_of(executor, slot))
+                elif slot.work:
+                    value = slot.work(source, **arguments)
+                else:
+                    value = resolve(source, _Info(shared, self, slot, made), **arguments)
             except Exception as error:  # noqa: BLE001  (see above)
                 value = error
             if executor.is_awaitable(value):

@@ -21,7 +21,7 @@ from graphql import GraphQLField, GraphQLObjectType, Undefined
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 
-from gateway.execution import Host, Read, Related
+from gateway.execution import Host, Read, Related, Worked
 
 POOL = 3  # Objects of each type.
 SCOPES = ("SEE", "ASK")
@@ -171,9 +171,11 @@ def a_host(handed_back: Callable[[str, str], None] = lambda _field, _reason: Non
     def said(known: GraphQLField) -> dict[str, Any]:
         return known.extensions["strawberry-definition"].metadata or {}
 
-    def answer(known: GraphQLField) -> Read | Related | None:
+    def answer(known: GraphQLField) -> Read | Related | Worked | None:
         if "batch" in said(known):
             return Related(said(known)["batch"], said(known)["key"])
+        if "work" in said(known):
+            return Worked(said(known)["work"])
         return Read(said(known)["read"]) if "read" in said(known) else None
 
     def classes(type_: GraphQLObjectType) -> tuple[type, ...] | None:
@@ -220,10 +222,11 @@ class RandomSchema:
 
     def _field(self, index: int) -> FieldPlan:
         r = self.random
-        how = r.choice(["plain"] * 4 + ["read", "related", "related", "called", "awaited"])
+        how = r.choice(["plain"] * 4 + ["read", "related", "related", "worked", "called", "awaited"])
         needs = r.choice(SCOPES) if how != "plain" and r.random() < 0.25 else None
         type_ = self._type_text(is_leaf=r.random() < 0.55, nullable=bool(needs))
-        return FieldPlan(f"f{index}", type_, how, how in {"called", "awaited"} and r.random() < 0.5, needs)
+        has_argument = how == "worked" or (how in {"called", "awaited"} and r.random() < 0.5)
+        return FieldPlan(f"f{index}", type_, how, has_argument, needs)
 
     def _type_text(self, *, is_leaf: bool, nullable: bool = False, depth: int = 0) -> str:
         r = self.random
@@ -266,6 +269,12 @@ class RandomSchema:
             info.context.called.append((*info.path.as_list(), *argument))
             return read(root)
 
+        def work(root: Any, a: int | None) -> Any:
+            return read(root) if a else had(Raised(RuntimeError("It is not said how much.")))
+
+        def resolve_worked(root: PARENT, a: int | None = 1) -> Any:
+            return work(root, a)
+
         def resolve_read(root: PARENT) -> Any:
             return read(root)
 
@@ -288,13 +297,12 @@ class RandomSchema:
                 await asyncio.sleep(0)
             return called(root, info, a)
 
-        if each.how == "read":
-            metadata["read"] = read
-        if each.how == "related":
-            metadata.update(batch=batch, key=attribute)
+        told = {"read": {"read": read}, "worked": {"work": work}, "related": {"batch": batch, "key": attribute}}
+        metadata |= told.get(each.how, {})
         resolver = {
             ("read", False): resolve_read,
             ("related", False): resolve_related,
+            ("worked", True): resolve_worked,
             ("called", False): resolve_called,
             ("called", True): resolve_called_with,
             ("awaited", False): resolve_awaited,
