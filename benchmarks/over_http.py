@@ -37,7 +37,7 @@ from gateway.telemetry import configure_logging
 from tests.shop import SECRET
 
 ROUNDS = 5
-PAUSE_S = 0.02  # Of sixteen callers, so some 700 requests a second.
+PAUSE_S = 0.02  # Of eight callers, so some 400 requests a second.
 DOCUMENT = "query Item($id: ID!) { item(id: $id) { id sku name quantity price active note position } }"
 REQUEST = posted({"query": DOCUMENT, "variables": {"id": "i1"}})
 ANSWER = (

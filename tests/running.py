@@ -283,7 +283,10 @@ async def _ended(running: Running) -> AsyncIterator[None]:
 
 def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     given = {"secret_key": SECRET, "data_dir": str(folder), "test_payments": "1", "log_level": "info", **settings}
-    return {"PATH": os.environ["PATH"], **{f"ORDERLOOM_{name.upper()}": value for name, value in given.items()}}
+    named = {f"ORDERLOOM_{name.upper()}": value for name, value in given.items()}
+    # So that every journey can be made both ways: ORDERLOOM_COMPILED=0 make test ARGS=tests/journeys.
+    switches = {name: os.environ[name] for name in ("PATH", "ORDERLOOM_COMPILED") if name in os.environ}
+    return switches | named
 
 
 def _log(folder: Path) -> Path:
