@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -42,6 +42,11 @@ app.add_typer(imports, name="import")
 class StockFor(Enum):
     AS_NEEDED = "as-needed"
     CHECK = "check"
+
+
+class FeedMode(Enum):
+    SNAPSHOT = "snapshot"
+    DELTA = "delta"
 
 
 @app.command()
@@ -152,12 +157,53 @@ def import_orders(
     ] = False,
 ) -> None:
     """Take in orders from elsewhere; run twice, or again after being stopped, it changes nothing twice."""
-    from gateway.imports import import_orders as imported
+    from gateway.imports.orders import import_orders as imported
 
     settings = _settings()
     _run(_prepared(settings))
     work = imported(
         settings, file, channel=channel, create_products=create_products, stock=stock.value, rejects=rejects
+    )
+    raise typer.Exit(_run(work))
+
+
+@imports.command("stock")
+def import_stock(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines, also gzipped.")
+    ],
+    mode: Annotated[
+        FeedMode, typer.Option(help="The whole truth of its locations, or only what it lists.")
+    ] = FeedMode.SNAPSHOT,
+    location: Annotated[
+        list[str] | None, typer.Option(help="A location's code; may repeat. All those in the file where left out.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The moment it tells of, in ISO 8601 with an offset; when it was last written.")
+    ] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Where lines left out are written; beside the file.")] = None,
+    *,
+    net_of_allocations: Annotated[
+        bool, typer.Option("--net-of-allocations", help="Its figures lack what orders have allocated.")
+    ] = False,
+) -> None:
+    """Bring stock in line with a file; run twice, or again after being stopped, it changes nothing twice.
+
+    Ends with 3 where it left lines out, and names them.
+    """
+    from gateway.imports.stock import import_stock as imported
+
+    moment = _instant(as_of) if as_of else None
+    settings = _settings()
+    _run(_prepared(settings))
+    work = imported(
+        settings,
+        file,
+        mode=mode.name,
+        locations=location or (),
+        as_of=moment,
+        includes_allocated=net_of_allocations,
+        rejects=rejects,
     )
     raise typer.Exit(_run(work))
 
@@ -199,6 +245,16 @@ def _settings(*, is_local: bool = True) -> "Settings":
         _stop(str(error))
     configure_logging(settings)
     return settings
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = datetime.min  # noqa: DTZ901  (it has no offset, and is refused for that)
+    if instant.tzinfo is None:
+        _stop(f"{text!r:.40} is no moment: write it as in 2026-05-01T10:00:00Z.")
+    return instant
 
 
 async def _prepared(settings: "Settings", *, demo: bool = False) -> None:

@@ -74,6 +74,8 @@ class SqlInventory:
 
     def __init__(self, statements: Statements) -> None:
         self.moved: dict[int, Movement] = {}
+        # Levels that were locked, and so are there: no level is ever taken away.
+        self._locked: set[LevelKey] = set()
         self._statements = statements
         self._upsert = sqlite.insert if statements.is_sqlite else postgresql.insert
 
@@ -146,7 +148,9 @@ class SqlInventory:
 
     async def lock_levels(self, keys: Iterable[LevelKey]) -> Levels:
         locked = self._levels_of(keys).order_by(LEVELS.c.sku, LEVELS.c.location_code).with_for_update(of=LEVELS)
-        return _by_key(await self._statements.fetch(locked))
+        levels = _by_key(await self._statements.fetch(locked))
+        self._locked.update(levels)
+        return levels
 
     async def open_levels(self, keys: Iterable[LevelKey], at: datetime) -> Levels:
         # Made before any is locked: who waits here for another's new level holds none that the other may want.
@@ -161,14 +165,17 @@ class SqlInventory:
         wanted = select(LEVELS).where(
             LEVELS.c.location_code == code, or_(LEVELS.c.on_hand > 0, among(LEVELS.c.sku, skus))
         )
-        return _by_key(await self._statements.fetch(wanted.order_by(LEVELS.c.sku).with_for_update()))
+        levels = _by_key(await self._statements.fetch(wanted.order_by(LEVELS.c.sku).with_for_update()))
+        self._locked.update(levels)
+        return levels
 
     async def move(self, movements: Sequence[Movement]) -> None:
         if not movements:
             return
         at = max(movement.at for movement in movements)
         # First zeros, then the changes: a negative change is no row that the table's checks would let in.
-        await self._statements.run(self._zeros({m.key for m in movements}, at).on_conflict_do_nothing())
+        if new := {movement.key for movement in movements} - self._locked:
+            await self._statements.run(self._zeros(new, at).on_conflict_do_nothing())
         changes = self._changes(movements)
         await self._statements.run(
             update(LEVELS)
@@ -321,18 +328,21 @@ def _location_row(location: StockLocation) -> dict[str, Any]:
     }
 
 
-def _level(row: Row[Any]) -> StockLevel:
+def _level(row: Sequence[Any]) -> StockLevel:
+    """row: the columns of `stock_levels`, and maybe more behind them."""
+    # All at once: to ask a row for its columns one by one takes three times as long, and levels are read by thousands.
+    sku, location, on_hand, allocated, reserved, damaged, inspection, safety_stock, shelf, updated_at, *_ = row
     return StockLevel(
-        sku=row.sku,
-        location=row.location_code,
-        on_hand=row.on_hand,
-        allocated=row.allocated,
-        reserved=row.reserved,
-        damaged=row.damaged,
-        inspection=row.inspection,
-        safety_stock=row.safety_stock,
-        bin=row.bin,
-        updated_at=row.updated_at,
+        sku=sku,
+        location=location,
+        on_hand=on_hand,
+        allocated=allocated,
+        reserved=reserved,
+        damaged=damaged,
+        inspection=inspection,
+        safety_stock=safety_stock,
+        bin=shelf,
+        updated_at=updated_at,
     )
 
 

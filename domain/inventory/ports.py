@@ -75,7 +75,7 @@ class Inventory(InventoryReads, Protocol):
         """What happened to ON_HAND and ALLOCATED of the levels after a moment."""
 
     async def move(self, movements: Sequence[Movement]) -> None:
-        """Change levels and write the ledger, in three statements however many there are.
+        """Change levels and write the ledger, in two or three statements however many there are.
 
         A level that does not exist is made. The levels must be locked before.
         """

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from domain.access import EVERY_ORDER
 from domain.orders.model import NO_FILTER, OrderSort, OrderStatus
 from domain.paging import page
-from gateway import imports
-from gateway.imports import DONE, FAILED, import_orders
+from gateway.imports import orders as imports
+from gateway.imports.files import DONE, FAILED
+from gateway.imports.orders import import_orders
 from gateway.settings import read_settings
 from persistence.audit import audit
 from tests.shop import SECRET, a_shop

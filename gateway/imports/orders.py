@@ -1,12 +1,10 @@
 """`orderloom import orders`: a file is read, taken in batch by batch, and accounted for line by line."""
 
 import csv
-import gzip
 import io
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +25,16 @@ from domain.orders.taking_in import (
     take_in_cancellations,
     take_in_sales,
 )
+from gateway.imports.files import DAMAGED, DONE, FAILED, Stopped, beside, opened, position, rejects_of, unpacked
 from gateway.settings import Settings
 from gateway.wiring import wire
 from persistence.unit_of_work import SqlWorld
-
-DONE, FAILED = 0, 1
 
 # One transaction's worth: a commit costs little beside it, others are not kept waiting, and memory stays flat.
 BATCH_ORDERS_MAX = 50
 BATCH_LINES_MAX = 1_500
 
-_GZIP = b"\x1f\x8b"
-
 Group = list[ImportedLine]
-
-
-class Stopped(Exception):  # noqa: N818
-    """The import cannot begin or go on; the text says why, and what would be right."""
 
 
 async def import_orders(
@@ -63,10 +54,10 @@ async def import_orders(
     terms = Terms(channel=channel, create_products=create_products, stock=StockFor(stock))
     process = await wire(settings, is_alone=True)
     try:
-        with ExitStack() as opened:
-            lines = opened.enter_context(_opened(file))
-            left_out = rejects or _beside(file)
-            importing = _Import(process.world, lines, opened.enter_context(_writing(left_out)), terms)
+        with ExitStack() as stack:
+            lines = _Lines(file, stack.enter_context(opened(file)))
+            left_out = rejects or beside(file)
+            importing = _Import(process.world, lines, stack.enter_context(rejects_of(file, left_out)), terms)
             took_s = await importing.run(f"Taking in {file.name}")
         typer.echo(_said(importing, took_s, left_out))
     except Stopped as stopped:
@@ -80,7 +71,7 @@ async def import_orders(
     return DONE
 
 
-# ── The files ──
+# ── The file ──
 
 
 class _Lines:
@@ -90,7 +81,7 @@ class _Lines:
         self._file = file
         self._raw = raw
         # What is no UTF-8 is refused line by line, and goes to the rejects as it came.
-        text = io.TextIOWrapper(_unpacked(raw), encoding="utf-8-sig", errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(unpacked(raw), encoding="utf-8-sig", errors="surrogateescape", newline="")
         self._reader = csv.reader(text)
         self.size = file.stat().st_size
         self.header = self._header()
@@ -98,7 +89,7 @@ class _Lines:
     @property
     def position(self) -> int:
         """Bytes read of `size`; a pipe does not tell."""
-        return self._raw.tell() if self._raw.seekable() else 0
+        return position(self._raw)
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | None]]:
         """Numbers and cells; None for cells that cannot be told apart."""
@@ -129,38 +120,10 @@ class _Lines:
     def _next(self) -> list[str] | None:
         try:
             return next(self._reader, None)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise Stopped(
                 f"{self._file} is damaged after line {self._reader.line_num}. Mend it and import it again."
             ) from error
-
-
-def _unpacked(raw: io.BufferedReader) -> gzip.GzipFile | io.BufferedReader:
-    return gzip.GzipFile(fileobj=raw) if raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP else raw
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[_Lines]:
-    try:
-        raw = file.open("rb")
-    except OSError as error:
-        raise Stopped(f"{file} cannot be read: {error.strerror}.") from error
-    with raw:
-        yield _Lines(file, raw)
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[Any]:
-    try:
-        opened = file.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise Stopped(f"{file} cannot be written: {error.strerror}. Name another with --rejects FILE.") from error
-    with opened:
-        yield csv.writer(opened)
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(f"{file.name.removesuffix('.gz').removesuffix('.csv')}.rejects.csv")
 
 
 # ── The import ──

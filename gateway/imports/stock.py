@@ -1,0 +1,286 @@
+"""`orderloom import stock`: a file is read, brought into the levels batch by batch, and accounted for line by line."""
+
+import codecs
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typer
+
+from domain.errors import Refused
+from domain.inventory.importing import (
+    COLUMNS,
+    Rejected,
+    StockLine,
+    StockTerms,
+    check_terms,
+    read_line,
+    take_in_stock,
+    zero_unlisted,
+)
+from domain.inventory.model import StockFeedMode
+from gateway.imports.files import DAMAGED, DONE, FAILED, Stopped, beside, opened, position, rejects_of, unpacked
+from gateway.settings import Settings
+from gateway.wiring import wire
+from persistence.listed import Listed
+from persistence.unit_of_work import SqlWorld
+
+SOME_REJECTED = 3  # The exit code of an import that left lines out; what is wrong with the command itself is 2.
+
+# One transaction's worth: some tenths of a second, for which others wait who want the same levels.
+BATCH_LINES = 5_000
+# A SKU, a location, a quantity and a bin have some 250; more columns may stand beside them.
+LINE_BYTES_MAX = 10_000
+
+Read = tuple[int, bytes, StockLine | Rejected]
+
+
+async def import_stock(
+    settings: Settings,
+    file: Path,
+    *,
+    mode: str = StockFeedMode.SNAPSHOT.value,
+    locations: Sequence[str] = (),
+    as_of: datetime | None = None,
+    includes_allocated: bool = False,
+    rejects: Path | None = None,
+) -> int:
+    """Bring levels in line with a file and say what became of every line; answers the exit code.
+
+    mode: a StockFeedMode. locations: codes; none is those of the file. as_of: None is when the file was last written.
+    rejects: the file of lines left out; None is beside the input.
+    """
+    process = await wire(settings, is_alone=True)
+    try:
+        with ExitStack() as stack:
+            lines = _Lines(file, stack.enter_context(opened(file)))
+            terms = StockTerms(
+                mode=StockFeedMode(mode),
+                as_of=as_of or lines.written_at,
+                includes_allocated=includes_allocated,
+                locations=frozenset(locations),
+            )
+            left_out = rejects or beside(file)
+            importing = _Import(
+                process.world,
+                lines,
+                stack.enter_context(rejects_of(file, left_out)),
+                terms,
+                stack.enter_context(closing(Listed())),
+            )
+            took_s = await importing.run(f"Taking in {file.name}")
+        typer.echo(_said(importing, took_s, left_out))
+    except (Stopped, Refused) as stopped:
+        typer.echo(str(stopped), err=True)
+        return FAILED
+    finally:
+        await process.close()
+    return SOME_REJECTED if importing.rejected or importing.not_zeroed else DONE
+
+
+# ── The file ──
+
+
+class _Lines:
+    """The lines of a file, CSV or JSON, each understood or refused. Raises Stopped where it cannot be read.
+
+    is_cut_off: once it is read, whether it ends in the middle of a line.
+    """
+
+    def __init__(self, file: Path, raw: io.BufferedReader) -> None:
+        known = file.stat()
+        self.size = known.st_size
+        self.written_at = datetime.fromtimestamp(known.st_mtime, UTC)
+        self.is_cut_off = False
+        self._file = file
+        self._raw = raw
+        self._source = unpacked(raw)
+        self._number = 0
+        first = self._next().removeprefix(codecs.BOM_UTF8)
+        self._is_json = first.startswith(b"{")
+        self._first = first if self._is_json else b""
+        self._header = [] if self._is_json else self._columns(first)
+        self._width = len(self._header)
+        self._places = [self._header.index(name) for name in (*COLUMNS, "bin") if name in self._header]
+
+    @property
+    def position(self) -> int:
+        """Bytes read of `size`."""
+        return position(self._raw)
+
+    def __iter__(self) -> Iterator[Read]:
+        """Numbers, lines as they are, and what they say; of a line that is too long only its beginning."""
+        understood = self._of_json if self._is_json else self._of_cells
+        line = self._first or self._next()
+        while line:
+            if line.strip():
+                said = self._understood(line, understood)
+                is_whole = line.endswith(b"\n") or len(line) > LINE_BYTES_MAX
+                self.is_cut_off = isinstance(said, Rejected) and not is_whole
+                yield self._number, line, said
+            line = self._next()
+
+    def _understood(self, line: bytes, understood: Callable[[str], StockLine | Rejected]) -> StockLine | Rejected:
+        if len(line) > LINE_BYTES_MAX:
+            return Rejected(self._number, f"It is longer than {LINE_BYTES_MAX} bytes.")
+        try:
+            return understood(line.decode())
+        except UnicodeDecodeError:
+            return Rejected(self._number, "It is not UTF-8.")
+
+    def _of_json(self, text: str) -> StockLine | Rejected:
+        try:
+            said = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            said = None
+        if not isinstance(said, dict):
+            return Rejected(self._number, "It is no JSON object.")
+        return read_line(self._number, said.get("sku"), said.get("location"), said.get("quantity"), said.get("bin"))
+
+    def _of_cells(self, text: str) -> StockLine | Rejected:
+        try:
+            cells = _cells(text)
+        except csv.Error:
+            return Rejected(self._number, "Its columns cannot be told apart.")
+        if len(cells) != self._width:
+            sku, location = self._places[:2]
+            key = (cells[sku], cells[location]) if len(cells) > max(sku, location) else None
+            return Rejected(self._number, f"Its columns are {len(cells)}; the header has {self._width}.", key)
+        told = [cells[place] for place in self._places]
+        return read_line(self._number, told[0], told[1], told[2], told[3] if len(told) > 3 else None)
+
+    def _columns(self, line: bytes) -> list[str]:
+        try:
+            header = [name.strip() for name in _cells(line.decode())]
+        except (UnicodeDecodeError, csv.Error):
+            header = []
+        if missing := [name for name in COLUMNS if name not in header]:
+            raise Stopped(
+                f"{self._file} lacks the columns {', '.join(missing)}. The first line of a CSV file must name at least "
+                f"{', '.join(COLUMNS)}; or each line is a JSON object of them."
+            )
+        return header
+
+    def _next(self) -> bytes:
+        """The next line, with its end; of one that is too long just enough to tell. Empty at the end of the file."""
+        self._number += 1
+        try:
+            line = rest = self._source.readline(LINE_BYTES_MAX + 1)
+            while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
+                rest = self._source.readline(LINE_BYTES_MAX + 1)
+        except DAMAGED as error:
+            raise Stopped(f"{self._file} is damaged after line {self._number - 1}. Import it again whole.") from error
+        return line
+
+
+def _cells(text: str) -> list[str]:
+    """The cells of one line, as no cell here goes over several."""
+    line = text.rstrip("\r\n")
+    return next(csv.reader((line,), strict=True)) if '"' in line else line.split(",")
+
+
+# ── The import ──
+
+
+class _Import:
+    """One run over a file: every line read is taken or rejected.
+
+    changed, zeroed: levels. not_zeroed: why a snapshot's rest was left as it was, a sentence for each place.
+    """
+
+    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Any, terms: StockTerms, listed: Listed) -> None:
+        self.taken = 0
+        self.rejected = 0
+        self.changed = 0
+        self.zeroed = 0
+        self.not_zeroed: list[str] = []
+        self.terms = terms
+        self._world = world
+        self._lines = lines
+        self._rejects = rejects
+        self._listed = listed
+        # Places with a line that was taken: those that a snapshot is the whole truth of.
+        self._places: set[str] = set()
+
+    async def run(self, label: str) -> float:
+        """Take in everything; answers how many seconds it took."""
+        started = time.perf_counter()
+        async with self._world.work() as work:
+            await check_terms(work, self.terms)
+        self._rejects.writerow(["line", "reason", "said"])
+        with typer.progressbar(length=self._lines.size, label=label) as bar:
+            lines = iter(self._lines)
+            while batch := list(islice(lines, BATCH_LINES)):
+                await self._take_in(batch)
+                bar.update(self._lines.position - bar.pos)
+        if self.terms.mode is StockFeedMode.SNAPSHOT:
+            await self._zero_unlisted()
+        return time.perf_counter() - started
+
+    async def _take_in(self, batch: Sequence[Read]) -> None:
+        rejected = [said for _, _, said in batch if isinstance(said, Rejected)]
+        lines = []
+        for said in (said for _, _, said in batch if isinstance(said, StockLine)):
+            earlier = self._listed.take(said.key, said.number)
+            if earlier == said.number:
+                lines.append(said)
+            else:
+                rejected.append(Rejected(said.number, f"Line {earlier} tells of this SKU at this location already."))
+        async with self._world.work() as work:
+            taken = await take_in_stock(work, lines, self.terms)
+        self.taken += len(taken.lines)
+        self.changed += taken.moved
+        self._places.update(location for _, location in (line.key for line in taken.lines))
+        self._write_rejects([*rejected, *taken.rejected], batch)
+
+    def _write_rejects(self, rejected: Sequence[Rejected], batch: Sequence[Read]) -> None:
+        if not rejected:
+            return
+        as_they_came = {number: line for number, line, _ in batch}
+        for each in sorted(rejected):
+            if each.key is not None:
+                self._listed.mention(each.key)
+            said = as_they_came[each.number].decode(errors="surrogateescape").rstrip("\r\n")
+            self._rejects.writerow([each.number, each.reason, said])
+        self.rejected += len(rejected)
+
+    async def _zero_unlisted(self) -> None:
+        if self._lines.is_cut_off or not self.taken:
+            what = "The file ends in the middle of a line" if self._lines.is_cut_off else "No line was taken"
+            self.not_zeroed.append(f"{what}, so nothing was zeroed. Import it again whole.")
+            return
+        places = sorted(self.terms.locations or self._places)
+        with typer.progressbar(places, label="Zeroing what is not listed") as bar:
+            for place in bar:
+                try:
+                    await self._zero_unlisted_at(place)
+                except Refused as refused:
+                    self.not_zeroed.append(f"Nothing was zeroed at {place} any more. {refused}")
+
+    async def _zero_unlisted_at(self, place: str) -> None:
+        after = ""
+        while skus := await self._world.reads.inventory.skus_on_hand(place, after, BATCH_LINES):
+            after = skus[-1]
+            if unlisted := self._listed.unlisted(place, skus):
+                async with self._world.work() as work:
+                    self.zeroed += await zero_unlisted(work, place, unlisted, self.terms)
+
+
+def _said(importing: _Import, took_s: float, rejects: Path) -> str:
+    read = importing.taken + importing.rejected
+    changed = f"{importing.changed:,} levels changed, {importing.zeroed:,} zeroed that are not listed"
+    return "\n".join(
+        [
+            f"{read:,} lines read: {importing.taken:,} taken, {importing.rejected:,} rejected (see {rejects}).",
+            f"As of {importing.terms.as_of:%Y-%m-%dT%H:%M:%SZ}: {changed}.",
+            *importing.not_zeroed,
+            f"{took_s:.1f} s: {read / took_s:,.0f} lines/s.",
+        ]
+    )
