@@ -23,6 +23,7 @@ class Scope(Enum):
     SETTINGS_WRITE = "settings:write"
     INVENTORY_READ = "inventory:read"
     INVENTORY_WRITE = "inventory:write"
+    AVAILABILITY_WRITE = "availability:write"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
     ORDERS_PRICE = "orders:price"
@@ -40,6 +41,7 @@ class Scope(Enum):
 _CARE = {Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE, Scope.INVENTORY_READ}
 _OPERATIONS = _CARE | {
     Scope.INVENTORY_WRITE,
+    Scope.AVAILABILITY_WRITE,
     Scope.FULFILLMENT_READ,
     Scope.FULFILLMENT_WRITE,
     Scope.TRACKING_WRITE,
@@ -62,7 +64,7 @@ SCOPES: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.AGENT: frozenset(_CARE | {Scope.FULFILLMENT_READ, Scope.ORDERS_PRICE}),
-    Role.MERCHANDISER: frozenset({Scope.CATALOG_WRITE, Scope.INVENTORY_READ}),
+    Role.MERCHANDISER: frozenset({Scope.CATALOG_WRITE, Scope.INVENTORY_READ, Scope.AVAILABILITY_WRITE}),
     Role.OPERATIONS: frozenset(_OPERATIONS),
     Role.ADMIN: frozenset(Scope),
     Role.INTEGRATION: frozenset(Scope),

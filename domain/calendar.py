@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 # A place that does not open within a year is closed for good, and no work takes longer.
 DAYS_SEARCHED_MAX = 366
+OPEN_ON_END = timedelta(days=7)  # Nobody who asks when a place closes plans further ahead.
 NO_CUTOFF = time(23, 59)  # Who has no cut-off works on what comes in until midnight.
 
 
@@ -46,6 +47,19 @@ class Calendar:
 def is_open(calendar: Calendar, instant: datetime) -> bool:
     today = instant.astimezone(ZoneInfo(calendar.timezone)).date()
     return any(opens <= instant < closes for opens, closes in _openings_on(calendar, today))
+
+
+def closes_at(calendar: Calendar, instant: datetime) -> datetime | None:
+    """When a place that is open at an instant closes next; None where it is closed then.
+
+    One that is open day and night is taken to close once it was open for OPEN_ON_END.
+    """
+    closing: datetime | None = None
+    for opens, closes in _openings_from(calendar, instant):
+        if opens > (closing or instant) or (closing or instant) - instant >= OPEN_ON_END:
+            break
+        closing = closes
+    return closing
 
 
 def opens_next(calendar: Calendar, instant: datetime) -> datetime | None:

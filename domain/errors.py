@@ -1,6 +1,7 @@
 """What a caller can act on: every refusal is one or more problems, each with a code, a sentence and a path."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
 
@@ -48,11 +49,12 @@ class InvalidTransition(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsufficientStock(Problem):
-    """available: what could be promised of it, of all that was asked for."""
+    """available: what could be promised of it, of all that was asked for. next_available_on: when all could be."""
 
     sku: str
     requested: int
     available: int
+    next_available_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

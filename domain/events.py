@@ -43,6 +43,9 @@ class EventKind(Enum):
     SUPPLY_CANCELED = "supply.canceled"
     STOCK_LOCATION_SAVED = "stock_location.saved"
     PRODUCTS_IMPORTED = "products.imported"
+    CHANNEL_SAVED = "channel.saved"
+    CATEGORIES_SAVED = "categories.saved"
+    AVAILABILITY_VIEW_SAVED = "availability_view.saved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from domain.access import Viewer
-from domain.availability.ports import AvailabilityReads
+from domain.availability.ports import AvailabilityReads, Views, ViewsReads
 from domain.catalog.ports import Catalog, CatalogReads
 from domain.clock import Clock
 from domain.customers.ports import Customers, CustomersReads
@@ -74,6 +74,8 @@ class Reads(Protocol):
     @property
     def availability(self) -> AvailabilityReads: ...
     @property
+    def views(self) -> ViewsReads: ...
+    @property
     def log(self) -> LogReads: ...
 
 
@@ -90,6 +92,10 @@ class UnitOfWork(Recorder, Protocol):
     def keys(self) -> IdempotencyKeys: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def availability(self) -> AvailabilityReads: ...
+    @property
+    def views(self) -> Views: ...
     @property
     def catalog(self) -> Catalog: ...
     @property

@@ -44,7 +44,7 @@ from persistence.sql import among
 from persistence.tables.fulfillment import SHIPMENT_LINES, WORK, WORK_LINES
 from persistence.tables.inventory import LEVELS, MOVEMENTS, SUPPLY
 from persistence.tables.log import EVENTS, JOBS
-from persistence.tables.orders import ALLOCATIONS, HOLDS, LINES, ORDERS
+from persistence.tables.orders import ALLOCATIONS, BACKORDERS, HOLDS, LINES, ORDERS
 from persistence.tables.payments import PAYMENTS, TRANSACTIONS
 
 NAMED_MAX = 20  # Rows named of one check: enough to see what went wrong; the rest is counted.
@@ -464,6 +464,26 @@ def _units_are_allocated() -> Check:
     )
 
 
+def _backorders_are_of_units() -> Check:
+    """Of each part of a line, as many as its backordered units take."""
+    return _check(
+        "backorders are of units that wait",
+        [BACKORDERS.c.line_id, BACKORDERS.c.sku],
+        {"quantity": (BACKORDERS.c.quantity, "", LINES.c.backordered * BACKORDERS.c.per_unit)},
+        of=BACKORDERS.join(LINES, LINES.c.id == BACKORDERS.c.line_id),
+    )
+
+
+def _units_that_wait_are_backorders() -> Check:
+    has_any = exists().where(BACKORDERS.c.line_id == LINES.c.id)
+    return _check(
+        "units that wait are backorders",
+        [LINES.c.id],
+        {"units without a backorder": (LINES.c.backordered, "", literal(0))},
+        where=~has_any,
+    )
+
+
 # ── The third law: money ──
 
 
@@ -668,6 +688,8 @@ CHECKS: Sequence[Check] = (
     _levels_are_allocated(),
     _allocations_are_of_units(),
     _units_are_allocated(),
+    _backorders_are_of_units(),
+    _units_that_wait_are_backorders(),
     _totals(),
     _payments_are_sums(),
     _orders_are_paid(),

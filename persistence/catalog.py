@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
-    case,
     exists,
     false,
     func,
@@ -41,7 +40,7 @@ from persistence.paging import slice_of
 from persistence.rows import grouped
 from persistence.sql import among
 from persistence.tables.catalog import ASSIGNED, CATEGORIES, CHANNELS, COMPONENTS, PRICES, PRODUCTS, VARIANTS
-from persistence.tables.inventory import LEVELS, LOCATIONS
+from persistence.tables.inventory import LEVELS
 
 _LOCK = 0x636174616C6F67  # "catalog" in ASCII: one number for everyone who changes it.
 
@@ -88,8 +87,8 @@ class SqlCatalog:
         rows = await self._statements.fetch(select(PRODUCTS).where(among(PRODUCTS.c.code, codes)))
         return await self._products(rows)
 
-    async def products(self, filter: ProductFilter, page: Page, now: datetime) -> Slice[Product]:
-        statement = select(PRODUCTS).where(*self._passing(filter, now))
+    async def products(self, filter: ProductFilter, page: Page) -> Slice[Product]:
+        statement = select(PRODUCTS).where(*self._passing(filter))
         rows = await slice_of(self._statements, statement, [PRODUCTS.c.code], page, value=_itself)
         products = await self._products([edge.node for edge in rows.edges])
         return Slice(
@@ -101,15 +100,10 @@ class SqlCatalog:
 
     async def _products(self, rows: Rows) -> dict[str, Product]:
         """With their categories, in one statement more."""
-        found = await self._statements.fetch(
-            select(ASSIGNED.c.product_code, ASSIGNED.c.category_code)
-            .where(among(ASSIGNED.c.product_code, [row.code for row in rows]))
-            .order_by(ASSIGNED.c.product_code, ASSIGNED.c.position)
-        )
-        categories = grouped((row.product_code, row.category_code) for row in found)
+        categories = await self._categories_of([row.code for row in rows])
         return {row.code: _product(row, categories.get(row.code, [])) for row in rows}
 
-    def _passing(self, filter: ProductFilter, now: datetime) -> list[ColumnElement[bool]]:
+    def _passing(self, filter: ProductFilter) -> list[ColumnElement[bool]]:
         conditions = [
             PRODUCTS.c.search_text.contains(word, autoescape=True) if can_be_kept(word) else false()
             for word in filter.words
@@ -124,14 +118,30 @@ class SqlCatalog:
             conditions.append(exists(select(1).select_from(tag).where(among(tag.c.value, filter.tags))))
         if filter.categories is not None:
             conditions.append(PRODUCTS.c.code.in_(_products_under(filter.categories)))
-        if filter.available_in is not None:
-            conditions.append(_something_to_sell(filter.available_in, now))
+        if filter.priced_in is not None:
+            conditions.append(_priced(filter.priced_in))
+        if filter.stocked:
+            conditions.append(_stocked())
         return conditions
 
     # ── Variants ──
 
     async def variants_by_sku(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         return {variant.sku: variant for variant in await self._variants(among(VARIANTS.c.sku, skus))}
+
+    async def skus_after(self, after: str, limit: int) -> list[str]:
+        rows = await self._statements.fetch(
+            select(VARIANTS.c.sku)
+            .join(PRODUCTS, PRODUCTS.c.code == VARIANTS.c.product_code)
+            .where(VARIANTS.c.sku > after, PRODUCTS.c.status == ProductStatus.ACTIVE.value)
+            .order_by(VARIANTS.c.sku)
+            .limit(limit)
+        )
+        return [row.sku for row in rows]
+
+    async def kits_with(self, skus: Sequence[str]) -> frozenset[str]:
+        kits = select(COMPONENTS.c.kit_sku).where(among(COMPONENTS.c.sku, skus)).distinct()
+        return frozenset(row.kit_sku for row in await self._statements.fetch(kits))
 
     async def are_kits(self, skus: Sequence[str]) -> Mapping[str, bool]:
         is_kit = exists().where(COMPONENTS.c.kit_sku == VARIANTS.c.sku).label("is_kit")
@@ -147,9 +157,9 @@ class SqlCatalog:
         return grouped((variant.product_code, variant) for variant in found)
 
     async def _variants(self, condition: ColumnElement[bool]) -> list[Variant]:
-        """By position, in three statements."""
+        """By position, in four statements."""
         rows = await self._statements.fetch(
-            select(VARIANTS, PRODUCTS.c.names.label("product_names"), PRODUCTS.c.status)
+            select(VARIANTS, PRODUCTS.c.names.label("product_names"), PRODUCTS.c.status, PRODUCTS.c.tags)
             .join(PRODUCTS, PRODUCTS.c.code == VARIANTS.c.product_code)
             .where(condition)
             .order_by(VARIANTS.c.position, VARIANTS.c.sku)
@@ -161,7 +171,25 @@ class SqlCatalog:
         )
         prices = grouped((row.sku, (row.channel_code, row.amount_minor)) for row in priced)
         components = grouped((row.kit_sku, Component(row.sku, row.quantity)) for row in made_up)
-        return [_variant(row, dict(prices.get(row.sku, ())), components.get(row.sku, [])) for row in rows]
+        categories = await self._categories_of(sorted({row.product_code for row in rows}))
+        return [
+            _variant(
+                row,
+                dict(prices.get(row.sku, ())),
+                components.get(row.sku, []),
+                categories.get(row.product_code, []),
+            )
+            for row in rows
+        ]
+
+    async def _categories_of(self, products: Sequence[str]) -> Mapping[str, list[str]]:
+        """The codes of each product's categories, in its order."""
+        found = await self._statements.fetch(
+            select(ASSIGNED.c.product_code, ASSIGNED.c.category_code)
+            .where(among(ASSIGNED.c.product_code, products))
+            .order_by(ASSIGNED.c.product_code, ASSIGNED.c.position)
+        )
+        return grouped((row.product_code, row.category_code) for row in found)
 
     # ── Importing ──
 
@@ -187,35 +215,22 @@ def _products_under(categories: Iterable[str]) -> Any:
     return select(ASSIGNED.c.product_code).where(ASSIGNED.c.category_code.in_(select(tree.c.code)))
 
 
-def _something_to_sell(channel: str, now: datetime) -> ColumnElement[bool]:
-    """A variant with a price there, out by now, of which one active place has a unit: of a kit, all that is in it."""
-    part, place = COMPONENTS.c, LOCATIONS.c
-    is_kit = exists().where(part.kit_sku == VARIANTS.c.sku)
-    has_one = exists().where(
-        LEVELS.c.sku == VARIANTS.c.sku,
-        LEVELS.c.location_code == place.code,
-        place.active.is_(True),
-        _free() >= 1,
-    )
-    has_part = exists().where(
-        LEVELS.c.sku == part.sku,
-        LEVELS.c.location_code == place.code,
-        _free() >= part.quantity,
-    )
-    lacks_a_part = exists().where(part.kit_sku == VARIANTS.c.sku, ~has_part.correlate(COMPONENTS, LOCATIONS))
-    has_all_parts = exists().where(place.active.is_(True), ~lacks_a_part.correlate(LOCATIONS, VARIANTS))
+def _priced(channel: str) -> ColumnElement[bool]:
+    """A variant of the product has a price in the channel."""
     return exists().where(
         VARIANTS.c.product_code == PRODUCTS.c.code,
         PRICES.c.sku == VARIANTS.c.sku,
         among(PRICES.c.channel_code, [channel]),
-        or_(VARIANTS.c.launch_at.is_(None), VARIANTS.c.launch_at <= now),
-        case((is_kit.correlate(VARIANTS), has_all_parts.correlate(VARIANTS)), else_=has_one.correlate(VARIANTS)),
     )
 
 
-def _free() -> ColumnElement[int]:
-    level = LEVELS.c
-    return level.on_hand - level.allocated - level.reserved - level.damaged - level.inspection - level.safety_stock
+def _stocked() -> ColumnElement[bool]:
+    """Some place has units of a variant of the product, or of a part of one that is a kit."""
+    of_variant = exists().where(LEVELS.c.sku == VARIANTS.c.sku, LEVELS.c.on_hand > 0).correlate(VARIANTS)
+    of_part = exists().where(
+        COMPONENTS.c.kit_sku == VARIANTS.c.sku, LEVELS.c.sku == COMPONENTS.c.sku, LEVELS.c.on_hand > 0
+    )
+    return exists().where(VARIANTS.c.product_code == PRODUCTS.c.code, or_(of_variant, of_part.correlate(VARIANTS)))
 
 
 # ── Rows as values ──
@@ -235,6 +250,8 @@ def _channel(row: Row[Any]) -> Channel:
         max_hold_minutes=row.max_hold_minutes,
         remorse_minutes=row.remorse_minutes,
         incoterm=row.incoterm,
+        availability_view=row.availability_view,
+        shows_quantities=row.shows_quantities,
     )
 
 
@@ -252,6 +269,8 @@ def _channel_row(channel: Channel) -> dict[str, Any]:
         "max_hold_minutes": channel.max_hold_minutes,
         "remorse_minutes": channel.remorse_minutes,
         "incoterm": channel.incoterm,
+        "availability_view": channel.availability_view,
+        "shows_quantities": channel.shows_quantities,
     }
 
 
@@ -275,12 +294,16 @@ def _product(row: Row[Any], categories: Sequence[str]) -> Product:
     )
 
 
-def _variant(row: Row[Any], prices: Mapping[str, int], components: Sequence[Component]) -> Variant:
+def _variant(
+    row: Row[Any], prices: Mapping[str, int], components: Sequence[Component], categories: Sequence[str]
+) -> Variant:
     return Variant(
         sku=row.sku,
         product_code=row.product_code,
         product_names=row.product_names,
         product_status=ProductStatus(row.status),
+        category_codes=tuple(categories),
+        product_tags=tuple(row.tags),
         names=row.names,
         gtin=row.gtin,
         options=tuple(VariantOption(name, value) for name, value in row.options),

@@ -50,6 +50,7 @@ from persistence.paging import ListOfEach, slice_of
 from persistence.sql import among, given
 from persistence.tables.columns import UtcDateTime
 from persistence.tables.inventory import FEEDS, LEVELS, LOCATIONS, MOVEMENTS
+from persistence.tables.orders import ALLOCATIONS
 
 T = TypeVar("T")
 
@@ -145,6 +146,13 @@ class SqlInventory:
     async def skus_on_hand(self, code: str, after: str, limit: int) -> list[str]:
         held = select(LEVELS.c.sku).where(LEVELS.c.location_code == code, LEVELS.c.sku > after, LEVELS.c.on_hand > 0)
         return [row.sku for row in await self._statements.fetch(held.order_by(LEVELS.c.sku).limit(limit))]
+
+    async def open_units(self) -> Mapping[str, int]:
+        units = cast(func.sum(ALLOCATIONS.c.quantity), BigInteger).label("units")
+        rows = await self._statements.fetch(
+            select(ALLOCATIONS.c.location_code, units).group_by(ALLOCATIONS.c.location_code)
+        )
+        return {row.location_code: row.units for row in rows}
 
     async def lock_levels(self, keys: Iterable[LevelKey]) -> Levels:
         locked = self._levels_of(keys).order_by(LEVELS.c.sku, LEVELS.c.location_code).with_for_update(of=LEVELS)

@@ -1,16 +1,19 @@
 """Orders, kept: written in as many statements for a hundred as for one, read by what the caller may see."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Row,
     Select,
     Table,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     false,
@@ -30,6 +33,7 @@ from domain.money import Money
 from domain.orders.model import (
     PLACES,
     Allocation,
+    Backorder,
     Contact,
     FulfillmentMethod,
     LineQuantities,
@@ -54,9 +58,10 @@ from persistence.payments import SqlPayments
 from persistence.rows import grouped
 from persistence.sealing import Vault
 from persistence.sql import among, given
+from persistence.tables.catalog import VARIANTS
 from persistence.tables.customers import CUSTOMERS
 from persistence.tables.fulfillment import WORK, WORK_LINES
-from persistence.tables.orders import ALLOCATIONS, HOLDS, LINES, ORDERS
+from persistence.tables.orders import ALLOCATIONS, BACKORDERS, HOLDS, LINES, ORDERS
 
 # All of an order's row but what is sealed, which is read only where it is asked for.
 _PLAIN = [column for column in ORDERS.columns if column.name != "sealed"]
@@ -217,6 +222,7 @@ class SqlOrders:
         for table, parts in (
             (LINES, [_line_row(line) for whole in wholes for line in whole.lines]),
             (ALLOCATIONS, [_allocation_row(allocation) for whole in wholes for allocation in whole.allocations]),
+            (BACKORDERS, [asdict(backorder) for whole in wholes for backorder in whole.backorders]),
             (HOLDS, [_hold_row(hold) for whole in wholes for hold in whole.holds]),
         ):
             if parts:
@@ -270,6 +276,7 @@ class SqlOrders:
             return {}
         lines = await self.lines_by_order(found)
         allocations = await self._allocations_by_order(found)
+        backorders = await self._backorders_by_order(found)
         payments = await SqlPayments(self._statements).by_order(found)
         holds = await self.holds_by_order(found)
         return {
@@ -277,6 +284,7 @@ class SqlOrders:
                 order=order,
                 lines=tuple(lines.get(order.id, ())),
                 allocations=tuple(allocations.get(order.id, ())),
+                backorders=tuple(backorders.get(order.id, ())),
                 payments=tuple(payments.get(order.id, ())),
                 holds=tuple(holds.get(order.id, ())),
             )
@@ -303,6 +311,7 @@ class SqlOrders:
                 [{"row_id": line.id, **_places(line.quantities)} for line in lines],
             )
         await self._update_allocations(before.allocations, after.allocations)
+        await self._update_backorders(before.backorders, after.backorders)
         await self._update_holds(before.holds, after.holds)
 
     async def _update_allocations(self, before: Sequence[Allocation], after: Sequence[Allocation]) -> None:
@@ -322,6 +331,31 @@ class SqlOrders:
                 ),
                 written,
             )
+
+    async def lock_waiting(self, skus: Sequence[str]) -> Mapping[str, int]:
+        one_at_a_time = select(VARIANTS.c.sku).where(among(VARIANTS.c.sku, skus)).order_by(VARIANTS.c.sku)
+        await self._statements.fetch(one_at_a_time.with_for_update(key_share=True))
+        units = cast(func.sum(BACKORDERS.c.quantity), BigInteger).label("units")
+        rows = await self._statements.fetch(
+            select(BACKORDERS.c.sku, units).where(among(BACKORDERS.c.sku, skus)).group_by(BACKORDERS.c.sku)
+        )
+        return {row.sku: row.units for row in rows}
+
+    async def _backorders_by_order(self, order_ids: Sequence[str]) -> Mapping[str, list[Backorder]]:
+        rows = await self._statements.fetch(
+            select(*BACKORDERS.columns)
+            .where(among(BACKORDERS.c.order_id, order_ids))
+            .order_by(BACKORDERS.c.line_id, BACKORDERS.c.sku)
+        )
+        return grouped((row.order_id, _backorder(row)) for row in rows)
+
+    async def _update_backorders(self, before: Sequence[Backorder], after: Sequence[Backorder]) -> None:
+        if set(before) == set(after):
+            return
+        if gone := sorted({each.line_id for each in before}):
+            await self._statements.run(delete(BACKORDERS).where(among(BACKORDERS.c.line_id, gone)))
+        if after:
+            await self._statements.run(insert(BACKORDERS), [asdict(each) for each in after])
 
     async def _update_holds(self, before: Sequence[OrderHold], after: Sequence[OrderHold]) -> None:
         kept = {hold.id for hold in after}
@@ -469,6 +503,12 @@ def _allocation_row(allocation: Allocation) -> dict[str, Any]:
         "per_unit": allocation.per_unit,
         "quantity": allocation.quantity,
     }
+
+
+def _backorder(row: Row[Any]) -> Backorder:
+    return Backorder(
+        line_id=row.line_id, order_id=row.order_id, sku=row.sku, per_unit=row.per_unit, quantity=row.quantity
+    )
 
 
 def _hold(row: Row[Any]) -> OrderHold:

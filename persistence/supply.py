@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, select, true, update
+from sqlalchemy import Row, and_, literal_column, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.inventory.model import InboundSupply, InboundSupplyKind, InboundSupplyStatus, LevelKey, SupplyKey
@@ -27,7 +27,10 @@ _COLUMNS: dict[str, type] = {
     "status": str,
 }
 _KEY = ("reference", "sku", "destination_code")
-_IS_OPEN = among(SUPPLY.c.status, [InboundSupplyStatus.ON_ORDER.value, InboundSupplyStatus.IN_TRANSIT.value])
+# Written out, so that a statement made once has nothing to be filled in.
+IS_OPEN = SUPPLY.c.status.in_(
+    [literal_column(f"'{each.value}'") for each in (InboundSupplyStatus.ON_ORDER, InboundSupplyStatus.IN_TRANSIT)]
+)
 _SOONEST = (SUPPLY.c.expected_at, SUPPLY.c.id)
 
 
@@ -44,13 +47,13 @@ class SqlSupply:
         rows = await self._statements.fetch(
             select(SUPPLY)
             .join(wanted, and_(wanted.c.sku == SUPPLY.c.sku, wanted.c.destination_code == SUPPLY.c.destination_code))
-            .where(_IS_OPEN)
+            .where(IS_OPEN)
             .order_by(*_SOONEST)
         )
         return grouped(((row.sku, row.destination_code), _supply(row)) for row in rows)
 
     async def due(self, skus: Sequence[str], destinations: Sequence[str] | None = None) -> list[InboundSupply]:
-        statement = select(SUPPLY).where(among(SUPPLY.c.sku, skus), _IS_OPEN).order_by(*_SOONEST)
+        statement = select(SUPPLY).where(among(SUPPLY.c.sku, skus), IS_OPEN).order_by(*_SOONEST)
         if destinations is not None:
             statement = statement.where(among(SUPPLY.c.destination_code, destinations))
         return [_supply(row) for row in await self._statements.fetch(statement)]

@@ -13,7 +13,7 @@ from domain.payments.ports import Providers
 from domain.reactions import jobs_for
 from domain.world import Guesses, Live
 from persistence import jobs, log
-from persistence.availability import SqlAvailability
+from persistence.availability import SqlAvailability, SqlAvailabilityNow
 from persistence.catalog import SqlCatalog
 from persistence.customers import SqlCustomers
 from persistence.database import Database, Statements, Transaction
@@ -26,12 +26,14 @@ from persistence.payments import SqlPayments
 from persistence.promising import SqlPromising
 from persistence.sealing import Vault
 from persistence.supply import SqlSupply
+from persistence.views import SqlViews
 
 
 class SqlReads:
     """Every capability's reads, each statement on whatever `statements` gives it."""
 
-    def __init__(self, statements: Statements, vault: Vault) -> None:
+    def __init__(self, statements: Statements, vault: Vault, clock: Clock) -> None:
+        self.views = SqlViews(statements, clock)
         self.catalog = SqlCatalog(statements)
         self.promising = SqlPromising(statements)
         self.inventory = SqlInventory(statements)
@@ -46,16 +48,17 @@ class SqlReads:
 class SqlFreeReads(SqlReads):
     """Reads outside of transactions, each on any free connection, and what the process remembers of them."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
-        super().__init__(database, vault)
-        self.availability = SqlAvailability(database, self.catalog, self.inventory)
+    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+        super().__init__(database, vault, clock)
+        self.availability = SqlAvailability(database, self, clock)
 
 
 class SqlUnitOfWork(SqlReads):
     """One transaction: what is recorded and put off is written as its last statements."""
 
     def __init__(self, transaction: Transaction, world: "SqlWorld") -> None:
-        super().__init__(transaction, world.digests)
+        super().__init__(transaction, world.digests, world.clock)
+        self.availability = SqlAvailabilityNow(transaction, self, world.clock)
         self.clock = world.clock
         self.ids = world.ids
         self.digests = world.digests
@@ -104,7 +107,7 @@ class SqlWorld:
     reads: SqlFreeReads = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reads = SqlFreeReads(self.database, self.digests)
+        self.reads = SqlFreeReads(self.database, self.digests, self.clock)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlUnitOfWork]:

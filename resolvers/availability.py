@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import strawberry
 from strawberry import Parent
 
-from domain.access import locations_stocked
+from domain.access import Scope, locations_stocked
 from domain.availability import service
 from domain.availability.model import (
     SKUS_PER_QUESTION_MAX,
@@ -15,7 +15,6 @@ from domain.availability.model import (
     LocationAvailability,
     Question,
 )
-from domain.availability.rules import reasons
 from domain.catalog.model import Variant
 from domain.errors import Refused, invalid
 from domain.paging import page
@@ -61,7 +60,7 @@ async def availability(
     """For each SKU in the order asked; None for one that is not there for the caller."""
     if len(skus) > SKUS_PER_QUESTION_MAX:
         raise Refused(invalid(f"At most {SKUS_PER_QUESTION_MAX} SKUs are asked for at a time.", "skus"))
-    question, world = _question(channel, view, destination), context.world
+    question, world = _question(context, channel, view, destination), context.world
     found = await service.answers(
         world.reads, question, skus, world.clock.now(), seen=lambda variant: is_seen(context, variant.product_status)
     )
@@ -75,15 +74,18 @@ async def variant_availability(
     view: str | None = None,
     destination: "DestinationInput | None" = None,
 ) -> Availability:
-    answer: Availability = await context.load(answers, Asked(_question(channel, view, destination), variant.sku))
+    answer: Availability = await context.load(
+        answers, Asked(_question(context, channel, view, destination), variant.sku)
+    )
     return answer
 
 
-def _question(channel: str | None, view: str | None, destination: "DestinationInput | None") -> Question:
-    """Raises Refused for a view or a country there is not."""
-    named = service.view_named(view)
+def _question(
+    context: Context, channel: str | None, view: str | None, destination: "DestinationInput | None"
+) -> Question:
+    """Raises Refused for a country there is not."""
     place = None if destination is None else inputs.destination(destination, "destination")
-    return Question(channel=channel, view=named, destination=place)
+    return Question(channel=channel, view=view, destination=place, for_staff=context.has(Scope.INVENTORY_READ))
 
 
 # ── Fields ──
@@ -96,4 +98,4 @@ def locations(availability: Parent[Availability], first: int | None = PLACES) ->
 def explanation(availability: Parent[Availability], info: Info) -> list[AvailabilityReason]:
     """At the locations whose stock the caller may see."""
     seen = locations_stocked(info.context.viewer)
-    return [reason for reason in reasons(availability) if seen.includes(reason.location.code)]
+    return [reason for reason in availability.explain() if seen.includes(reason.location.code)]

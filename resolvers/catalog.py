@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from strawberry import Info, Parent
 
 from domain.access import unlisted_products_seen
-from domain.availability.model import PLAIN_VIEW
+from domain.availability.listing import products_to_sell
+from domain.availability.service import check_sold_through
 from domain.catalog import service
 from domain.catalog.model import (
     VARIANTS_PER_QUESTION_MAX,
@@ -119,11 +120,12 @@ async def products(
     last: int | None,
     before: str | None,
 ) -> Connection:
-    wanted = _filter(filter, context)
-    found = await context.world.reads.catalog.products(
-        wanted, page(first, after, last, before), context.world.clock.now()
-    )
-    return Connection(found)
+    """By code. Those that are available are as many as are found; they are not counted."""
+    wanted, asked, reads = _filter(filter, context), page(first, after, last, before), context.world.reads
+    channel = filter.available_in if filter else None
+    if channel is not None:
+        return Connection(await products_to_sell(reads, wanted, channel, asked, context.world.clock.now()))
+    return Connection(await reads.catalog.products(wanted, asked))
 
 
 async def variant(context: Context, sku: str | None, gtin: str | None) -> Variant | None:
@@ -164,9 +166,14 @@ def _filter(given: "schema.ProductFilter | None", context: Context) -> ProductFi
     return ProductFilter(
         words=tuple(words[:SEARCH_WORDS_MAX]),
         statuses=statuses,
-        available_in=given.available_in,
-        **{name: tuple(values) if values is not None else None for name, values in lists.items()},
+        categories=_listed(given.categories),
+        brands=_listed(given.brands),
+        tags=_listed(given.tags),
     )
+
+
+def _listed(values: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
 
 
 # ── Fields ──
@@ -213,15 +220,13 @@ async def save_categories(context: Context, categories: "Sequence[schema.Categor
     ]
     refuse_all(reading.problems)
     async with context.work() as work:
-        saved = await service.save_categories(work, commands)
+        saved = await service.save_categories(work, commands, context.viewer)
     context.forget()
     return saved
 
 
 @reports
 async def save_channel(context: Context, input: "schema.ChannelInput") -> Channel:
-    if input.availability_view != PLAIN_VIEW:
-        raise Refused(not_found(f"There is one availability view, {PLAIN_VIEW!r}.", "availabilityView"))
     if input.sourcing_strategy != NEAREST:
         raise Refused(not_found(f"There is one sourcing strategy, {NEAREST!r}.", "sourcingStrategy"))
     command = SaveChannel(
@@ -233,15 +238,18 @@ async def save_channel(context: Context, input: "schema.ChannelInput") -> Channe
         languages=tuple(input.languages),
         prices_include_tax=input.prices_include_tax,
         payment_methods=tuple(input.payment_methods),
+        availability_view=input.availability_view,
         **_stated(
             active=input.active,
             max_hold_minutes=input.max_hold_minutes,
             remorse_minutes=input.remorse_minutes,
             incoterm=input.incoterm,
+            shows_quantities=input.shows_quantities,
         ),
     )
     async with context.work() as work:
-        saved = await service.save_channel(work, command)
+        await check_sold_through(work, command.availability_view, "availabilityView")
+        saved = await service.save_channel(work, command, context.viewer)
     context.forget()
     return saved
 

@@ -189,7 +189,7 @@ async def batches(
     """
     while True:
         # Followed first, so that what happens while the log is read waits its turn.
-        with context.world.live.follow(order_id=order_id, for_s=_seconds_left(context)) as tail:
+        with context.world.live.follow(order_id=order_id, for_s=seconds_left(context)) as tail:
             while kept := await context.world.reads.log.after(position, BATCH, kinds=sorted(kinds), order_id=order_id):
                 position = kept[-1].position
                 yield Batch(kept, is_live=False)
@@ -204,7 +204,7 @@ async def batches(
             return
 
 
-def _seconds_left(context: Context) -> float | None:
+def seconds_left(context: Context) -> float | None:
     """Until the caller's token ends."""
     ends_at = context.viewer.expires_at
     return (ends_at - context.world.clock.now()).total_seconds() if ends_at else None

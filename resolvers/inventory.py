@@ -47,6 +47,13 @@ async def locations_by_code(context: Context, codes: Sequence[str]) -> Mapping[s
     return await context.world.reads.inventory.locations_by_code(codes)
 
 
+async def open_units_by_location(context: Context, codes: Sequence[str]) -> Mapping[str, int]:
+    """At the locations whose stock the caller may see."""
+    seen = locations_stocked(context.viewer)
+    open_units = await context.world.reads.inventory.open_units()
+    return {code: open_units.get(code, 0) for code in codes if seen.includes(code)}
+
+
 async def levels_by_sku(context: Context, skus: Sequence[str]) -> Mapping[str, list[StockLevel]]:
     """Each SKU's levels at the locations whose stock the caller may see."""
     seen = locations_stocked(context.viewer)

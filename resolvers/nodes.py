@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.errors import Refused, invalid
 from domain.ids import split
-from resolvers import catalog, customers, events, fulfillment, inventory, orders, promising
+from resolvers import catalog, customers, events, fulfillment, inventory, orders, promising, views
 from resolvers.context import Batch, Context
 
 IDS_MAX = 250  # As many as a page may hold.
@@ -28,6 +28,7 @@ LOOKUPS: Mapping[str, tuple[Batch, Callable[[str], Any]]] = {
     "var": (catalog.variants_by_sku, _key),
     "shm": (promising.shipping_methods_by_code, _key),
     "loc": (inventory.locations_by_code, _key),
+    "avw": (views.views_by_code_for_staff, _key),
     "lvl": (inventory.levels_by_id, _whole),
     "mov": (inventory.movements_by_id, _whole),
     "sup": (inventory.supply_by_id, _whole),

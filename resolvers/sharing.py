@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from resolvers.watching import Watches
+
 V = TypeVar("V")
 
 # An answer that is shared is this old at most; those who follow live are all there within a fraction of it.
@@ -24,9 +26,13 @@ class _Work:
 
 
 class Shared:
-    """Values by what they were worked out from, each by whoever comes first, while the others wait for it."""
+    """Values by what they were worked out from, each by whoever comes first, while the others wait for it.
+
+    watches: of availability, each for all who ask alike.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.watches = Watches()
         self._now = now
         self._works: OrderedDict[Hashable, _Work] = OrderedDict()
 

@@ -189,6 +189,24 @@ _SENTENCES: Mapping[EventKind, tuple[str, str, str, str]] = {
         "Le site {code} a été enregistré.",
         "Standort {code} wurde gespeichert.",
     ),
+    EventKind.CHANNEL_SAVED: (
+        "Channel {code} was saved.",
+        "Il canale {code} è stato salvato.",
+        "Le canal {code} a été enregistré.",
+        "Kanal {code} wurde gespeichert.",
+    ),
+    EventKind.CATEGORIES_SAVED: (
+        "Categories were saved: {count}.",
+        "Categorie salvate: {count}.",
+        "Catégories enregistrées : {count}.",
+        "Kategorien wurden gespeichert: {count}.",
+    ),
+    EventKind.AVAILABILITY_VIEW_SAVED: (
+        "Availability view {code} was saved: version {version}.",
+        "La vista di disponibilità {code} è stata salvata: versione {version}.",
+        "La vue de disponibilité {code} a été enregistrée : version {version}.",
+        "Verfügbarkeitssicht {code} wurde gespeichert: Version {version}.",
+    ),
     EventKind.PRODUCTS_IMPORTED: (
         "Products were imported: {created} new, {updated} changed.",
         "Prodotti importati: {created} nuovi, {updated} modificati.",

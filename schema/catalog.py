@@ -9,14 +9,14 @@ import strawberry
 from domain.access import Scope
 from domain.catalog import model
 from domain.catalog.model import ChannelKind, FulfillmentTrait, PaymentMethod, ProductStatus
-from resolvers import availability, catalog, inventory
+from resolvers import availability, catalog, inventory, views
 from resolvers.errors import value_of
 from schema.common import BasketLineInput, Connection, DestinationInput, Info, Money, MoneyInput, Node, UserError
 from schema.scalars import JSON, CountryCode, CurrencyCode, LanguageTag
 from schema.shapes import answered, answered_by, asked, plain, related, shape_of, shown
 
 if TYPE_CHECKING:
-    from schema.availability import Availability
+    from schema.availability import Availability, AvailabilityView
     from schema.inventory import StockLevel
 
 for _enum in (ChannelKind, PaymentMethod, ProductStatus, FulfillmentTrait):
@@ -39,6 +39,12 @@ class Channel(Node):
         description="Minutes in which an order waits for the buyer's second thoughts before it is released."
     )
     incoterm: str = strawberry.field(description="Who pays duties on orders that cross a customs border: DAP or DDP.")
+    availability_view: Annotated["AvailabilityView", strawberry.lazy("schema.availability")] | None = related(
+        views.views_by_code, key="availability_view", needs=Scope.INVENTORY_READ
+    )
+    shows_quantities: bool = strawberry.field(
+        description="Whether shoppers see how many there are, or only whether there are any."
+    )
 
 
 @shape_of(model.Category)
@@ -170,6 +176,9 @@ class ChannelInput:
     max_hold_minutes: int | None = None
     remorse_minutes: int | None = None
     incoterm: str | None = None
+    shows_quantities: bool | None = strawberry.field(
+        default=None, description="Whether shoppers see how many there are; they do where it is left out."
+    )
 
 
 @strawberry.input

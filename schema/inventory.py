@@ -96,6 +96,12 @@ class StockLocation(Node):
         needs=Scope.INVENTORY_READ,
         description="0 to 1: the share of stock records found right at counts.",
     )
+    open_units: int | None = related(
+        inventory.open_units_by_location,
+        key="code",
+        needs=Scope.INVENTORY_READ,
+        description="Units promised here and not yet handed over.",
+    )
     active: bool
     stock_levels: Connection["StockLevel"] | None = answered_by(
         inventory.location_stock_levels, needs=Scope.INVENTORY_READ

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema.availability import AvailabilityQueries
+from schema.availability import AvailabilityMutations, AvailabilityQueries, AvailabilitySubscriptions
 from schema.catalog import CatalogMutations, CatalogQueries
 from schema.common import InputError, InvalidTransition
 from schema.customers import CustomerQueries
@@ -30,11 +30,18 @@ class Query(
 
 
 @strawberry.type
-class Mutation(CatalogMutations, PromisingMutations, InventoryMutations, OrderMutations, FulfillmentMutations): ...
+class Mutation(
+    CatalogMutations,
+    PromisingMutations,
+    InventoryMutations,
+    AvailabilityMutations,
+    OrderMutations,
+    FulfillmentMutations,
+): ...
 
 
 @strawberry.type
-class Subscription(EventSubscriptions, InventorySubscriptions): ...
+class Subscription(EventSubscriptions, InventorySubscriptions, AvailabilitySubscriptions): ...
 
 
 # Types that no field names, but that an interface may turn out to be.

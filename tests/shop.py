@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import httpx2
 from sqlalchemy import event, text
 
-from domain.access import ANONYMOUS, EVERY_ORDER, Viewer
+from domain.access import ANONYMOUS, EVERY_ORDER, SYSTEM, Viewer
+from domain.availability.service import save_availability_view
+from domain.availability.views import AvailabilityRules, AvailabilityViewStatus, SaveAvailabilityView
 from domain.clock import SetClock
-from domain.inventory.model import StockLevel
+from domain.inventory.model import InboundSupplyKind, SaveInboundSupply, StockLevel
+from domain.inventory.supply import save_inbound_supply
 from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
@@ -55,6 +59,29 @@ class Shop:
             counts = [a_count(sku, code, count) for code, of in units.items() for sku, count in of.items()]
             await work.inventory.lock_levels([count.key for count in counts])
             await work.inventory.move(counts)
+
+    async def sell_through(self, view: str = "view", **rules: Any) -> None:
+        """Save a view of these rules, active, and have the channel `web` sell through it."""
+        command = SaveAvailabilityView(
+            code=view, name=view, rules=AvailabilityRules(**rules), status=AvailabilityViewStatus.ACTIVE
+        )
+        async with self.world.work() as work:
+            await save_availability_view(work, command, SYSTEM)
+            await work.catalog.save_channel(a_channel(availability_view=view))
+
+    async def expect(self, sku: str, location: str, units: int, *, days: int) -> str:
+        """A purchase order of some units, due so many days from now; its id."""
+        line = SaveInboundSupply(
+            reference=f"PO-{sku}-{location}-{days}",
+            kind=InboundSupplyKind.PURCHASE_ORDER,
+            sku=sku,
+            destination=location,
+            quantity=units,
+            expected_at=self.clock.now() + timedelta(days=days),
+        )
+        async with self.world.work() as work:
+            (saved,) = await save_inbound_supply(work, [line], SYSTEM)
+        return saved.id
 
     async def place(self, command: PlaceOrder, viewer: Viewer = ANONYMOUS) -> Placed:
         """Place an order as the mutation does: tried again where others were quicker."""

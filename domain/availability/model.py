@@ -1,37 +1,36 @@
 """What may be sold: the answer about one SKU, and why it is what it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import NamedTuple
 
+from domain.availability.views import KeptView
 from domain.catalog.model import Channel, Variant
-from domain.inventory.model import StockLocation
+from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, StockLocation
 from domain.places import Destination
 
 SKUS_PER_QUESTION_MAX = 250  # The contract's limit for `availability`.
 
-# The one view there is until views are data: all that is on hand and free, everywhere that is active.
-PLAIN_VIEW = "on-hand"
-
-
-# At or under this many, buyers are told to hurry.
-LOW_STOCK_THRESHOLD = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Whether something may be sold: in a channel, through a view, seen from a destination."""
+    """Whether something may be sold: in a channel, through a view (else the channel's), seen from a destination.
+
+    for_staff: who asks may use any view, and sees how many there are.
+    """
 
     channel: str | None = None
-    view: str = PLAIN_VIEW
+    view: str | None = None
     destination: Destination | None = None
+    for_staff: bool = False
 
 
 class Counts(NamedTuple):
     """What one location holds of one SKU: a stock level as far as it is counted here.
 
+    reserved: what is held now; a hold that lapsed is in it no more, whether it was swept or not.
     A tuple, for it is by far the most numerous thing in an answer.
     """
 
@@ -50,19 +49,42 @@ class Counts(NamedTuple):
         _, _, on_hand, allocated, reserved, damaged, inspection, safety_stock = self
         return on_hand - allocated - reserved - damaged - inspection - safety_stock
 
+    @property
+    def kept_back(self) -> int:
+        """Units that are there and not for sale, whatever a view says."""
+        return self.damaged + self.inspection + self.safety_stock
 
-@dataclass(frozen=True, slots=True)
+
+class Due(NamedTuple):
+    """Units of one SKU that are on their way to one location."""
+
+    sku: str
+    location: str
+    units: int
+    kind: InboundSupplyKind
+    status: InboundSupplyStatus
+    expected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Goods:
     """What is known of some SKUs, all of it read after it was asked for.
 
-    variants: those there are. counts: of the variants, of kits those of all their parts, and maybe of others; by
-    location code. locations: all that are counted at, and maybe others. channels: all.
+    variants: those there are, and the parts of those that are kits. counts: of what they take from stock, and maybe of
+    others, by location code. due: likewise, soonest first. waiting: units that placed orders wait for, by SKU.
+    locations: all that stock is counted at or due to, and maybe others. channels, views: all, by code.
+    families: of each category, itself and all that it lies under. open_units: by location, where a view looks at them.
     """
 
     variants: Mapping[str, Variant]
     counts: Mapping[str, Sequence[Counts]]
     locations: Mapping[str, StockLocation]
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    views: Mapping[str, KeptView] = field(default_factory=dict)
+    due: Mapping[str, Sequence[Due]] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    families: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    open_units: Mapping[str, int] = field(default_factory=dict)
 
 
 class AvailabilityStatus(Enum):
@@ -75,17 +97,27 @@ class AvailabilityStatus(Enum):
 
 
 class LocationAvailability(NamedTuple):
-    """distance_km: from the destination, where both places are known. A tuple, as `Counts` is."""
+    """distance_km: from the destination, where both places are known. A tuple, as `Counts` is.
+
+    quantity: None where the channel does not show shoppers how many there are.
+    """
 
     location: StockLocation
     status: AvailabilityStatus
-    quantity: int
+    quantity: int | None
     distance_km: float | None
+
+
+class FutureAvailability(NamedTuple):
+    """Units that could be promised by a day, all of those before it among them."""
+
+    on: date
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityReason:
-    """kept_back: safety stock, damaged units and units in inspection."""
+    """kept_back: safety stock, damaged units, units in inspection, and what the view's rules keep back."""
 
     location: StockLocation
     counted: bool
@@ -99,20 +131,27 @@ class AvailabilityReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """The answer for one SKU. places: largest first, or nearest first where a destination was named.
+    """The answer for one SKU.
 
-    goods: what it was worked out from, so that it can be explained.
+    places: those that have some now, largest first, or nearest first where a destination was named.
+    units: to sell now. orderable: all that an order may ask for, of what is due and beyond it as well.
+    future: dates within the view's horizon at which more can be promised, ascending.
+    shows_quantities: whether the caller is told how many there are. explain: works out why, where it is asked for.
     """
 
     sku: str
     variant: Variant
-    question: Question
+    view: str
     status: AvailabilityStatus
-    quantity: int
+    units: int
+    orderable: int
     places: Sequence[LocationAvailability]
+    future: Sequence[FutureAvailability]
+    next_available_on: date | None
     as_of: datetime
-    goods: Goods = field(repr=False)
+    shows_quantities: bool
+    explain: Callable[[], Sequence[AvailabilityReason]] = field(repr=False, compare=False)
 
     @property
-    def view(self) -> str:
-        return self.question.view
+    def quantity(self) -> int | None:
+        return self.units if self.shows_quantities else None

@@ -1,164 +1,364 @@
 """What may be sold of a variant and where: the one function that list, detail, basket and allocation ask."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+from itertools import groupby
 from math import inf
-from operator import attrgetter
+from operator import itemgetter
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from domain.availability.model import (
-    LOW_STOCK_THRESHOLD,
     Availability,
     AvailabilityReason,
     AvailabilityStatus,
     Counts,
+    Due,
+    FutureAvailability,
     Goods,
     LocationAvailability,
-    Question,
 )
-from domain.catalog.model import Component, ProductStatus, Variant
-from domain.inventory.model import StockLocation
-from domain.places import Destination, GeoPoint, distance_km
+from domain.availability.weighing import Weighing
+from domain.catalog.model import Component, Variant
+from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, StockLocation
 
-# What one location has of a variant: units, less than none where more are promised than there are; and the counts they
-# come from, of a kit those of its scarcest part there, which is named.
-Stock = tuple[StockLocation, int, Component | None, Counts | None]
+# Units by location code.
+Units = Mapping[str, int]
 
 
-def availability(variant: Variant, question: Question, goods: Goods, now: datetime) -> Availability:
-    """Answer a question from the counts of what the variant takes from stock: its own, or its components'.
+# ── What one stocked SKU has ──
+
+
+def to_promise(sku: str, weighing: Weighing, goods: Goods) -> Units:
+    """Units of a stocked SKU that each place may promise now, of the places that count and have any; by code.
+
+    Not promised: what the place and the view keep back, what orders and live holds have, and what placed orders wait
+    for, which is taken off the places with most first. An oversold place takes nothing from another.
+    """
+    if not weighing.rules.supply.on_hand:
+        return {}
+    found = {location.code: free for location, free, _, shut in _held(sku, weighing, goods) if free > 0 and not shut}
+    waiting = goods.waiting.get(sku, 0)
+    return _without_waiting(found, waiting) if waiting else found
+
+
+class Held(NamedTuple):
+    """What a place has of a stocked SKU. free: less than none where more is promised or kept back than there is.
+
+    shut: why the place does not count; None where it does.
+    """
+
+    location: StockLocation
+    free: int
+    counts: Counts | None
+    shut: str | None
+
+
+def _held(sku: str, weighing: Weighing, goods: Goods) -> list[Held]:
+    """By location code."""
+    locations, shut = goods.locations, weighing.shut
+    there = goods.counts.get(sku, ())
+    if not weighing.rules.keep_back:
+        return [Held(location := locations[each.location], each.free, each, shut(location)) for each in there]
+    variant, kept_back = goods.variants[sku], weighing.kept_back
+    return [
+        Held(location := locations[each.location], each.free - kept_back(variant, location, each), each, shut(location))
+        for each in there
+    ]
+
+
+def _without_waiting(units: Units, waiting: int) -> Units:
+    left = {}
+    for code, free in sorted(units.items(), key=lambda each: (-each[1], each[0])):
+        taken = min(waiting, free)
+        waiting -= taken
+        left[code] = free - taken
+    return {code: left[code] for code in units if left[code]}
+
+
+def to_wait_for(sku: str, weighing: Weighing, goods: Goods) -> int:
+    """Units of a stocked SKU that orders may wait for once all that is there is promised: due ones, and more."""
+    if not _looks_ahead(weighing):
+        return 0
+    there = sum(to_promise(sku, weighing, goods).values())
+    return max(0, _Expected(goods.variants[sku], weighing, goods).orderable() - there)
+
+
+# ── The answer ──
+
+
+def availability(variant: Variant, weighing: Weighing, goods: Goods, *, shows_quantities: bool = True) -> Availability:
+    """What may be sold of a variant through a view, from what it takes from stock: its own, or its components'.
 
     A kit is fulfilled whole from one place.
     """
-    closed = _not_sellable(variant, question, now)
-    places = [] if closed else _places(_stocks(variant, goods), question.destination)
-    quantity = sum([place.quantity for place in places])
+    closed = weighing.not_sellable(variant)
+    now = {} if closed else _now(variant, weighing, goods)
+    units = sum(now.values())
+    expected = _Expected(variant, weighing, goods) if _looks_ahead(weighing) and not closed else None
+    orderable = units if expected is None else max(units, expected.orderable())
+    future = [] if expected is None else expected.future(units)
+    status = AvailabilityStatus.NOT_SELLABLE if closed else _status(variant, units, orderable, weighing)
     return Availability(
         sku=variant.sku,
         variant=variant,
-        question=question,
-        status=AvailabilityStatus.NOT_SELLABLE if closed else status(quantity),
-        quantity=quantity,
-        places=places,
-        as_of=now,
-        goods=goods,
+        view=weighing.view.code,
+        status=status,
+        units=units,
+        orderable=orderable,
+        places=_places(now, weighing, goods, shows_quantities=shows_quantities) if now else (),
+        future=future if shows_quantities else (),
+        next_available_on=_next_on(variant, units, future, weighing),
+        as_of=weighing.now,
+        shows_quantities=shows_quantities,
+        explain=partial(reasons, variant, weighing, goods),
     )
 
 
-def status(quantity: int) -> AvailabilityStatus:
-    if quantity <= 0:
-        return AvailabilityStatus.OUT_OF_STOCK
-    return AvailabilityStatus.LOW_STOCK if quantity <= LOW_STOCK_THRESHOLD else AvailabilityStatus.IN_STOCK
-
-
-def _not_sellable(variant: Variant, question: Question, now: datetime) -> str | None:
-    """Why it may not be sold at all, in words; None where it may."""
-    if variant.product_status is not ProductStatus.ACTIVE:
-        return f"The product is {variant.product_status.value.lower()}."
-    if not variant.is_sellable(now):
-        return f"It is not sold before {variant.launch_at:%Y-%m-%d %H:%M} UTC."
-    if question.channel is not None and question.channel not in variant.prices:
-        return f"It has no price in {question.channel}."
-    return None
-
-
-def _stocks(variant: Variant, goods: Goods) -> list[Stock]:
-    """What each location has of the variant, of those that have a level of it or of a part of it; by code."""
-    locations, counts = goods.locations, goods.counts
+def _now(variant: Variant, weighing: Weighing, goods: Goods) -> Units:
+    """Units of a variant that each place may promise now; by code."""
     if not variant.components:
-        return [(locations[each.location], each.free, None, each) for each in counts.get(variant.sku, ())]
-    by_place = {(each.sku, each.location): each for part in variant.components for each in counts.get(part.sku, ())}
-    return [
-        min(
-            [_in_part(part, locations[code], by_place.get((part.sku, code))) for part in variant.components], key=_units
-        )
-        for code in sorted({location for _, location in by_place})
-    ]
+        found = to_promise(variant.sku, weighing, goods)
+    else:
+        parts = [(to_promise(part.sku, weighing, goods), part.quantity) for part in variant.components]
+        shared = set(parts[0][0]).intersection(*(units for units, _ in parts[1:]))
+        whole = {code: min(units[code] // quantity for units, quantity in parts) for code in sorted(shared)}
+        found = {code: units for code, units in whole.items() if units}
+    if weighing.looks_at_margin:
+        return {code: units for code, units in found.items() if not weighing.too_thin(variant, goods.locations[code])}
+    return found
 
 
-def _in_part(part: Component, location: StockLocation, counts: Counts | None) -> Stock:
-    return location, max(0, counts.free) // part.quantity if counts else 0, part, counts
+def _status(variant: Variant, units: int, orderable: int, weighing: Weighing) -> AvailabilityStatus:
+    """As quantities have it, whoever may see them. What is sold before its launch is ordered ahead."""
+    if orderable <= 0:
+        return AvailabilityStatus.OUT_OF_STOCK
+    if not weighing.is_launched(variant):
+        return AvailabilityStatus.PREORDER
+    return AvailabilityStatus.BACKORDER if units <= 0 else _in_stock(units, weighing)
 
 
-def _units(stock: Stock) -> int:
-    return stock[1]
+def _in_stock(units: int, weighing: Weighing) -> AvailabilityStatus:
+    is_low = units <= weighing.rules.low_stock_threshold
+    return AvailabilityStatus.LOW_STOCK if is_low else AvailabilityStatus.IN_STOCK
 
 
-def _places(stocks: Sequence[Stock], destination: Destination | None) -> list[LocationAvailability]:
-    """Those that have something: largest first, or nearest first where the destination's point is known."""
-    there = None if destination is None else destination.point
+def _places(now: Units, weighing: Weighing, goods: Goods, *, shows_quantities: bool) -> Sequence[LocationAvailability]:
+    """Largest first, or nearest first where the destination's point is known; those alike by code."""
+    is_there = weighing.destination is not None and weighing.destination.point is not None
+    by_size = sorted(now.items(), key=_units, reverse=True)
     places = [
-        LocationAvailability(location, status(units), units, None if there is None else _distance(location, there))
-        for location, units, _, _ in stocks
-        if units > 0 and location.active
+        LocationAvailability(
+            location := goods.locations[code],
+            _in_stock(units, weighing),
+            units if shows_quantities else None,
+            weighing.distance_km(location) if is_there else None,
+        )
+        for code, units in by_size
     ]
-    if there is not None:
-        return sorted(places, key=lambda place: inf if place.distance_km is None else place.distance_km)
-    return sorted(places, key=attrgetter("quantity"), reverse=True)  # Those alike stay by code, as stocks are.
+    if is_there:
+        return sorted(places, key=lambda place: (inf if (km := place.distance_km) is None else km, place.location.code))
+    return places
 
 
-def _distance(location: StockLocation, there: GeoPoint) -> float | None:
-    here = location.address.point
-    return None if here is None else distance_km(here, there)
+def _units(place: tuple[str, int]) -> int:
+    return place[1]
+
+
+# ── What is due ──
+
+
+def _looks_ahead(weighing: Weighing) -> bool:
+    supply = weighing.rules.supply
+    return bool(supply.backorder_limit or supply.in_transit or supply.on_order or supply.production)
+
+
+def counts_supply(weighing: Weighing, due: Due) -> bool:
+    """Whether the view counts supply of this kind and date at all."""
+    rule = weighing.rules.supply
+    if due.status is InboundSupplyStatus.IN_TRANSIT:
+        counts = rule.in_transit
+    else:
+        counts = rule.production if due.kind is InboundSupplyKind.PRODUCTION else rule.on_order
+    return counts and due.expected_at <= weighing.now + timedelta(days=rule.horizon_days)
+
+
+class _Expected:
+    """What the places that count will have of a variant, day by day, as supply arrives.
+
+    What placed orders wait for is taken off the whole: each of them is served before any that comes after it.
+    """
+
+    def __init__(self, variant: Variant, weighing: Weighing, goods: Goods) -> None:
+        self._variant = variant
+        self._weighing = weighing
+        self._parts = variant.demand(1)
+        self._waiting = [goods.waiting.get(part.sku, 0) for part in self._parts]
+        self._limit = weighing.rules.supply.backorder_limit
+        self._balances: list[dict[str, int]] = [self._at_first(part, goods) for part in self._parts]
+        self._arrivals = sorted(
+            (_day_of(due, goods.locations[due.location], weighing.now), number, due.location, due.units)
+            for number, part in enumerate(self._parts)
+            for due in goods.due.get(part.sku, ())
+            if counts_supply(weighing, due) and self._counts(goods.locations[due.location])
+        )
+
+    def _at_first(self, part: Component, goods: Goods) -> dict[str, int]:
+        """Units by place before anything arrives; where on-hand stock does not count, only what it owes does."""
+        counts_on_hand = self._weighing.rules.supply.on_hand
+        return {
+            held.location.code: held.free if counts_on_hand else min(0, held.free)
+            for held in _held(part.sku, self._weighing, goods)
+            if self._counts(held.location)
+        }
+
+    def _counts(self, location: StockLocation) -> bool:
+        return not (self._weighing.shut(location) or self._weighing.too_thin(self._variant, location))
+
+    def future(self, now: int) -> list[FutureAvailability]:
+        """The days on which more can be promised than before, with how many by then; now: units to sell at once."""
+        balances = [dict(each) for each in self._balances]
+        found: list[FutureAvailability] = []
+        most = now
+        for day, arrivals in groupby(self._arrivals, key=itemgetter(0)):
+            for _, number, code, units in arrivals:
+                balances[number][code] = balances[number].get(code, 0) + units
+            if (quantity := self._whole(balances)) > most:
+                found.append(FutureAvailability(day, quantity))
+                most = quantity
+        return found
+
+    def orderable(self) -> int:
+        """All that can be asked for within the horizon: of what is there, of what is due, and beyond it."""
+        balances = [dict(each) for each in self._balances]
+        for _, number, code, units in self._arrivals:
+            balances[number][code] = balances[number].get(code, 0) + units
+        return self._spare(balances, self._limit) if self._limit else self._whole(balances)
+
+    def _whole(self, balances: Sequence[Units]) -> int:
+        """Units of the variant that single places can make whole, and nobody waits for."""
+        if len(self._parts) == 1:
+            return self._spare(balances)
+        codes = set(balances[0]).intersection(*balances[1:])
+        whole = sum(
+            min(max(0, units[code]) // part.quantity for part, units in zip(self._parts, balances, strict=True))
+            for code in codes
+        )
+        return max(0, min(whole, self._spare(balances)))
+
+    def _spare(self, balances: Sequence[Units], beyond: int = 0) -> int:
+        """Units of the variant that all places allow together, and so many of each part more; less those waited for."""
+        spare = [
+            (sum(max(0, each) for each in units.values()) + beyond - waiting) // part.quantity
+            for part, units, waiting in zip(self._parts, balances, self._waiting, strict=True)
+        ]
+        return max(0, min(spare))
+
+
+def _day_of(due: Due, location: StockLocation, now: datetime) -> date:
+    """The day it is counted from at its place. What is late may still come, but no sooner than tomorrow."""
+    zone = ZoneInfo(location.timezone)
+    expected_on = due.expected_at.astimezone(zone).date()
+    return expected_on if due.expected_at >= now else now.astimezone(zone).date() + timedelta(days=1)
+
+
+def _next_on(variant: Variant, units: int, future: Sequence[FutureAvailability], weighing: Weighing) -> date | None:
+    """The first day on which there is some where there is none now: of a product to be launched, that of its launch."""
+    if weighing.rules.products.respect_launch_date and not weighing.is_launched(variant):
+        assert variant.launch_at is not None, "What has no launch is launched."
+        return variant.launch_at.date()
+    return future[0].on if future and not units else None
 
 
 # ── In words ──
 
 
-def reasons(answer: Availability) -> list[AvailabilityReason]:
-    """Why an answer is what it is, at every location that has a level of it or of a part of it; by code."""
-    closed = _not_sellable(answer.variant, answer.question, answer.as_of)
-    return [_reason(stock, closed) for stock in _stocks(answer.variant, answer.goods)]
+def reasons(variant: Variant, weighing: Weighing, goods: Goods) -> list[AvailabilityReason]:
+    """Why an answer is what it is, at every place that has a level of it or of a part of it, or gets some; by code."""
+    closed = weighing.not_sellable(variant)
+    now = {} if closed else _now(variant, weighing, goods)
+    parts = [
+        (part, {held.location.code: held for held in _held(part.sku, weighing, goods)}) for part in variant.demand(1)
+    ]
+    due = {each.location for part, _ in parts for each in goods.due.get(part.sku, ())}
+    return [
+        _reason(goods.locations[code], variant, parts, closed, now.get(code, 0), weighing, goods)
+        for code in sorted(due.union(*(helds for _, helds in parts)))
+    ]
 
 
-def _reason(stock: Stock, closed: str | None) -> AvailabilityReason:
-    location, units, _, counts = stock
-    counted = location.active and not closed
+def _reason(
+    location: StockLocation,
+    variant: Variant,
+    parts: Sequence[tuple[Component, Mapping[str, Held]]],
+    closed: str | None,
+    units: int,
+    weighing: Weighing,
+    goods: Goods,
+) -> AvailabilityReason:
+    """Of a kit by the part that allows fewest there."""
+    nothing = Held(location, 0, None, weighing.shut(location))
+    here = [(part, helds.get(location.code, nothing)) for part, helds in parts]
+    part, held = min(here, key=lambda each: max(0, each[1].free) // each[0].quantity)
+    counts = held.counts
+    not_here = closed or held.shut or weighing.too_thin(variant, location)
+    if not_here:
+        because = not_here
+    else:
+        of_part = f"Of its parts {part.sku} allows fewest, {part.quantity} in each." if variant.components else ""
+        said = [of_part, _of_counts(held, goods.variants[part.sku], weighing), _of_waiting(held, units, part, weighing)]
+        said.append(_of_due(goods.due.get(part.sku, ()), location, weighing))
+        because = " ".join(filter(None, said))
     return AvailabilityReason(
         location=location,
-        counted=counted,
+        counted=not not_here,
         on_hand=counts.on_hand if counts else 0,
         allocated=counts.allocated if counts else 0,
         reserved=counts.reserved if counts else 0,
-        kept_back=_kept_back(counts) if counts else 0,
-        quantity=max(0, units) if counted else 0,
-        because=_because(stock, closed),
+        kept_back=(counts.free - held.free + counts.kept_back) if counts else 0,
+        quantity=units,
+        because=because,
     )
 
 
-def _because(stock: Stock, closed: str | None) -> str:
-    location, _, part, counts = stock
-    if closed:
-        return closed
-    if not location.active:
-        return "The location is not active."
-    if part is None:
-        return _of_counts(counts)
-    return f"Of its parts {part.sku} allows fewest, {part.quantity} in each. {_of_counts(counts)}"
-
-
-def _of_counts(counts: Counts | None) -> str:
+def _of_counts(held: Held, variant: Variant, weighing: Weighing) -> str:
+    counts = held.counts
     if counts is None:
         return "Nothing is on hand."
+    by_view = counts.free - held.free
+    why = "; ".join(dict.fromkeys(weighing.kept_for(variant, held.location))) if by_view else ""
     kept_back = [
         f"{units} {why}"
         for units, why in (
             (counts.damaged, "damaged"),
             (counts.inspection, "in inspection"),
             (counts.safety_stock, "as safety stock"),
+            (by_view, f"by the view ({why})"),
         )
         if units
     ]
     sentences = [f"Kept back: {', '.join(kept_back)}."] if kept_back else []
-    if counts.free < 0:
-        sentences.append(f"{-counts.free} more are promised or kept back than there are.")
+    if held.free < 0:
+        sentences.append(f"{-held.free} more are promised or kept back than there are.")
     elif counts.on_hand == 0:
         sentences.append("Nothing is on hand.")
-    elif counts.free == 0:
+    elif held.free == 0:
         sentences.append("All of it is promised or kept back.")
+    elif not weighing.rules.supply.on_hand:
+        sentences.append("The view sells nothing that is on hand.")
     else:
         sentences.append("The rest that is not promised counts." if kept_back else "All that is not promised counts.")
     return " ".join(sentences)
 
 
-def _kept_back(counts: Counts) -> int:
-    return counts.damaged + counts.inspection + counts.safety_stock
+def _of_waiting(held: Held, units: int, part: Component, weighing: Weighing) -> str:
+    if not weighing.rules.supply.on_hand:
+        return ""
+    waited_for = max(0, held.free) // part.quantity - units
+    return f"{waited_for} of it placed orders wait for." if waited_for > 0 else ""
+
+
+def _of_due(due: Iterable[Due], location: StockLocation, weighing: Weighing) -> str:
+    units = sum(each.units for each in due if each.location == location.code and counts_supply(weighing, each))
+    return f"{units} are due within the view's horizon." if units else ""

@@ -64,6 +64,8 @@ class FulfillmentTrait(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
+    """availability_view: the code of what it sells through. shows_quantities: if shoppers see how many there are."""
+
     code: str
     name: str
     kind: ChannelKind
@@ -76,6 +78,8 @@ class Channel:
     max_hold_minutes: int = 30
     remorse_minutes: int = 0
     incoterm: str = "DAP"
+    availability_view: str = "on-hand"
+    shows_quantities: bool = True
 
     @property
     def id(self) -> str:
@@ -135,12 +139,17 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """names: empty where the product's own serve; `components` is empty for what is no kit."""
+    """names: empty where the product's own serve; `components` is empty for what is no kit.
+
+    category_codes, product_tags: its product's.
+    """
 
     sku: str
     product_code: str
     product_names: Texts
     product_status: ProductStatus
+    category_codes: tuple[str, ...] = ()
+    product_tags: tuple[str, ...] = ()
     names: Texts
     gtin: str | None
     options: tuple[VariantOption, ...]
@@ -168,16 +177,13 @@ class Variant:
             return [Component(self.sku, quantity)]
         return [Component(part.sku, part.quantity * quantity) for part in self.components]
 
-    def is_sellable(self, now: datetime) -> bool:
-        return self.product_status is ProductStatus.ACTIVE and (self.launch_at is None or self.launch_at <= now)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductFilter:
     """Each that is not None must hold; of a list's values, one.
 
     words: as `searchable` writes them, all of them found in the product. categories: with all that lie under them.
-    available_in: has something to sell in this channel, at this moment.
+    priced_in: a variant has a price in this channel. stocked: some place has units of a variant, or of a kit's part.
     """
 
     words: tuple[str, ...] = ()
@@ -185,7 +191,8 @@ class ProductFilter:
     brands: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     statuses: frozenset[ProductStatus] | None = None
-    available_in: str | None = None
+    priced_in: str | None = None
+    stocked: bool = False
 
 
 def text_in(texts: Texts, *languages: str | None) -> str | None:

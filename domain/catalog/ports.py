@@ -24,6 +24,12 @@ class CatalogReads(Protocol):
     async def variants_by_sku(self, skus: Sequence[str]) -> Mapping[str, Variant]:
         """With their prices, components and product's status, in a fixed number of statements."""
 
+    async def skus_after(self, after: str, limit: int) -> list[str]:
+        """The next SKUs of active products, by SKU."""
+
+    async def kits_with(self, skus: Sequence[str]) -> frozenset[str]:
+        """The SKUs of kits that any of these is a part of."""
+
     async def are_kits(self, skus: Sequence[str]) -> Mapping[str, bool]:
         """For each of the SKUs that there is, whether it is a kit: all that those who count stock need to know."""
 
@@ -32,8 +38,8 @@ class CatalogReads(Protocol):
 
     async def variants_by_gtin(self, gtins: Sequence[str]) -> Mapping[str, Variant]: ...
 
-    async def products(self, filter: ProductFilter, page: Page, now: datetime) -> Slice[Product]:
-        """By code. To sell in a channel is what was launched by `now`, has a price there and a unit free anywhere."""
+    async def products(self, filter: ProductFilter, page: Page) -> Slice[Product]:
+        """By code."""
 
 
 class Catalog(CatalogReads, Protocol):

@@ -1,6 +1,6 @@
 """What is done to the catalog: categories and channels are saved, products imported."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from domain.access import Viewer
@@ -30,7 +30,7 @@ class CatalogWork(Recorder, Protocol):
     def catalog(self) -> Catalog: ...
 
 
-async def save_categories(work: CatalogWork, categories: Sequence[SaveCategory]) -> list[Category]:
+async def save_categories(work: CatalogWork, categories: Sequence[SaveCategory], viewer: Viewer) -> list[Category]:
     """Make or replace categories, all or none; answers them in the order given.
 
     categories: 1 to CATEGORIES_PER_CALL_MAX; a parent may stand anywhere among them or be there already.
@@ -46,10 +46,12 @@ async def save_categories(work: CatalogWork, categories: Sequence[SaveCategory])
     refuse_all(list(category_problems(names, codes, parents)))
 
     await work.catalog.save_categories(sorted(categories, key=lambda one: len(ancestors(one.code, parents))))
+    data = {"count": len(categories), "codes": codes[:CODES_PER_EVENT_MAX]}
+    _tell(work, EventKind.CATEGORIES_SAVED, "categories", viewer, data)
     return list(categories)
 
 
-async def save_channel(work: CatalogWork, channel: SaveChannel) -> Channel:
+async def save_channel(work: CatalogWork, channel: SaveChannel, viewer: Viewer) -> Channel:
     """Make or replace a channel. One that is there keeps its currency: prices and orders are in it."""
     await work.catalog.lock()
     there = await work.catalog.channels_by_code([channel.code])
@@ -57,6 +59,7 @@ async def save_channel(work: CatalogWork, channel: SaveChannel) -> Channel:
     refuse_all(list(channel_problems(channel, there.get(channel.code))))
 
     await work.catalog.save_channel(channel)
+    _tell(work, EventKind.CHANNEL_SAVED, channel.id, viewer, {"code": channel.code, "active": channel.active})
     return channel
 
 
@@ -87,8 +90,12 @@ async def import_products(
             "unchanged": imported.unchanged,
             "codes": changed[:CODES_PER_EVENT_MAX],
         }
-        work.record(NewEvent(kind=EventKind.PRODUCTS_IMPORTED, subject="catalog", actor=viewer.actor, at=at, data=data))
+        _tell(work, EventKind.PRODUCTS_IMPORTED, "catalog", viewer, data)
     return imported
+
+
+def _tell(work: CatalogWork, kind: EventKind, subject: str, viewer: Viewer, data: Mapping[str, object]) -> None:
+    work.record(NewEvent(kind=kind, subject=subject, actor=viewer.actor, at=work.clock.now(), data=data))
 
 
 async def _known(catalog: Catalog, products: Sequence[ImportProduct]) -> Known:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.access import OrdersSeen, Viewer, locations_worked
+from domain.availability.ports import AvailabilityReads
 from domain.catalog.ports import Catalog
 from domain.clock import Clock
 from domain.errors import Refused, not_allowed, not_found
@@ -39,6 +40,8 @@ class FulfillmentWork(Recorder, Protocol):
     def keys(self) -> IdempotencyKeys: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def availability(self) -> AvailabilityReads: ...
     @property
     def catalog(self) -> Catalog: ...
     @property

@@ -38,6 +38,9 @@ class InventoryReads(Protocol):
     ) -> Mapping[str, Slice[StockLevel]]:
         """A page of each location's levels, by SKU: of all, or of those named. Pages go forward."""
 
+    async def open_units(self) -> Mapping[str, int]:
+        """Units promised at each location and not yet handed over, of those that have any; by code."""
+
     async def skus_on_hand(self, code: str, after: str, limit: int) -> list[str]:
         """The next SKUs of which a location has units, by SKU."""
 

@@ -14,7 +14,7 @@ from domain.ids import Ids
 from domain.inventory.model import Movement, StockCounter, StockMovementReason
 from domain.inventory.ports import Inventory
 from domain.money import Money
-from domain.orders.changes import changed, event_of
+from domain.orders.changes import changed, event_of, waited_for
 from domain.orders.model import (
     Allocation,
     CancelOrder,
@@ -151,7 +151,18 @@ def cancellation(whole: WholeOrder, units: Units, places: Sequence[str], picked:
         assert left == 0, "Only what can be canceled is asked for."
         lines.append(replace(line, quantities=quantities))
         freed += _freed(whole, line, quantities, picked)
-    after = changed(whole, at=at, lines=lines, allocations=without(whole.allocations, freed))
+    waiting = {line.id: line.quantities.backordered for line in lines}
+    after = changed(
+        whole,
+        at=at,
+        lines=lines,
+        allocations=without(whole.allocations, freed),
+        backorders=[
+            replace(each, quantity=each.per_unit * waiting[each.line_id])
+            for each in whole.backorders
+            if waiting[each.line_id]
+        ],
+    )
     if after.order.status is OrderStatus.CANCELED:
         after = replace(after, holds=())
     return Canceled(whole, after, tuple(freed), units)
@@ -194,7 +205,12 @@ async def record_cancellation(work: CancelingWork, canceled: Canceled, reason: C
     await work.orders.update(canceled.before, settled)
     is_whole = settled.order.status is OrderStatus.CANCELED
     kind = EventKind.ORDER_CANCELED if is_whole else EventKind.ORDER_LINES_CANCELED
-    data = {"reason": reason.value, "lines": [{"line": line, "units": units} for line, units in canceled.units.items()]}
+    data: dict[str, object] = {
+        "reason": reason.value,
+        "lines": [{"line": line, "units": units} for line, units in canceled.units.items()],
+    }
+    if waited := waited_for(canceled.before, settled):
+        data["waited"] = waited
     work.record(event_of(settled, kind, actor, at, **data))
     for kind, amount in _money_moved(after, settled):
         work.record(

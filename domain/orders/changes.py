@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.catalog.model import Component
 from domain.events import EventKind, NewEvent
 from domain.money import Money
 from domain.orders.model import (
     Allocation,
+    Backorder,
     OrderHold,
     OrderLine,
     WholeOrder,
@@ -24,6 +26,7 @@ def changed(
     at: datetime,
     lines: Sequence[OrderLine] | None = None,
     allocations: Sequence[Allocation] | None = None,
+    backorders: Sequence[Backorder] | None = None,
     payments: Sequence[Payment] | None = None,
     holds: Sequence[OrderHold] | None = None,
 ) -> WholeOrder:
@@ -33,6 +36,7 @@ def changed(
         whole,
         lines=whole.lines if lines is None else tuple(lines),
         allocations=whole.allocations if allocations is None else tuple(allocations),
+        backorders=whole.backorders if backorders is None else tuple(backorders),
         payments=whole.payments if payments is None else tuple(payments),
         holds=whole.holds if holds is None else tuple(holds),
     )
@@ -53,6 +57,28 @@ def changed(
         version=before.version + 1,
     )
     return replace(after, order=order)
+
+
+def backorders_of(line: OrderLine, parts: Sequence[Component]) -> list[Backorder]:
+    """What a line's backordered units wait for; parts: what one unit takes from stock."""
+    units = line.quantities.backordered
+    return [
+        Backorder(
+            line_id=line.id,
+            order_id=line.order_id,
+            sku=part.sku,
+            per_unit=part.quantity,
+            quantity=part.quantity * units,
+        )
+        for part in parts
+        if units
+    ]
+
+
+def waited_for(before: WholeOrder, after: WholeOrder) -> list[str]:
+    """The stocked SKUs that an order waits for more or less of than before, sorted."""
+    changes = {*before.backorders} ^ {*after.backorders}
+    return sorted({each.sku for each in changes})
 
 
 def with_lines_moved(whole: WholeOrder, units: Mapping[str, int], source: str, target: str) -> tuple[OrderLine, ...]:

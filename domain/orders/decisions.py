@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.access import Role, Scope, Viewer
+from domain.availability.model import Goods, Question
+from domain.availability.rules import availability
+from domain.availability.service import weighed
+from domain.availability.weighing import Weighing
 from domain.catalog.model import Channel, FulfillmentTrait, Variant, text_in
 from domain.errors import ErrorCode, InputError, InsufficientStock, Problem, invalid, not_allowed, not_found
 from domain.inventory.model import QUANTITY_MAX, LevelKey, LocationCapability, StockLocation
@@ -17,19 +21,18 @@ from domain.orders.model import (
     LineRequest,
     PlaceOrder,
 )
+from domain.orders.stock import Taken, free_through
+from domain.places import Destination
 from domain.promising.model import ShippingMethod, cheapest
-from domain.sourcing.rules import Free, Need, Short, Sourced, shipping_locations, source
+from domain.sourcing.rules import Need, Short, Sourced, shipping_locations, source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What placing a batch of orders needs to know, read once for all of them."""
 
-    channels: Mapping[str, Channel]
-    variants: Mapping[str, Variant]
-    locations: Mapping[str, StockLocation]
+    goods: Goods
     methods: Sequence[ShippingMethod]
-    free: Mapping[LevelKey, int]
     known_customers: frozenset[str]
     customers_by_reference: Mapping[str, str]
     now: datetime
@@ -51,6 +54,11 @@ class DecidedLine:
     unit_price: Money
     sourced: tuple[Sourced, ...] = ()
 
+    @property
+    def waiting(self) -> int:
+        """Units that no place has yet."""
+        return self.request.quantity - sum(part.units for part in self.sourced)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -64,6 +72,14 @@ class Decision:
         subtotal = sum(line.unit_price.amount_minor * line.request.quantity for line in self.lines)
         return Money(subtotal, self.channel.currency) + self.shipping.price
 
+    def waits(self) -> dict[str, int]:
+        """Units of stock it waits for, by SKU."""
+        waiting: dict[str, int] = {}
+        for line in self.lines:
+            for component in line.variant.demand(line.waiting) if line.waiting else ():
+                waiting[component.sku] = waiting.get(component.sku, 0) + component.quantity
+        return waiting
+
     def demand(self) -> dict[LevelKey, int]:
         """Units of stock it takes, per level."""
         taken: dict[LevelKey, int] = {}
@@ -75,17 +91,18 @@ class Decision:
         return taken
 
 
-def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, free: Free) -> Decision | list[Problem]:
-    """The order that a request becomes, or all that is wrong with it. `free` is drawn down by what it takes."""
-    channel = facts.channels.get(command.channel)
+def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken) -> Decision | list[Problem]:
+    """The order that a request becomes, or all that is wrong with it; taken: by those decided before it."""
+    channel = facts.goods.channels.get(command.channel)
     if channel is None or not channel.active:
         return [not_found(f"There is no channel {command.channel}.", "channel")]
     problems = _form_problems(command, viewer, facts, channel)
     if problems:
         return problems
     choices = [line.fulfillment or command.fulfillment for line in command.lines]
+    weighing = weighed(Question(channel=channel.code, destination=_destination(choices)), facts.goods, facts.now)
     problems = _choice_problems(command, choices, channel, facts)
-    priced, line_problems = _priced(command, choices, channel, facts, viewer)
+    priced, line_problems = _priced(command, choices, weighing, facts, viewer)
     if problems := problems + line_problems:
         return problems
     deliveries = [choice for choice in choices if choice and choice.kind is FulfillmentMethod.DELIVERY]
@@ -96,7 +113,21 @@ def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, free: Free) -> Dec
     decision = Decision(channel=channel, lines=tuple(priced), delivery=delivery, shipping=shipping)
     if wrong_total := _total_problem(command, decision.total):
         return [wrong_total]
-    return _sourced(decision, facts, free)
+    return _sourced(decision, facts, taken, weighing)
+
+
+def _destination(choices: Sequence[FulfillmentChoice | None]) -> Destination | None:
+    """Where an order goes, as far as a view looks at it."""
+    address = next((choice.address for choice in choices if choice and choice.address), None)
+    if address is None:
+        return None
+    return Destination(
+        country=address.country,
+        region=address.region,
+        postal_code=address.postal_code,
+        city=address.city,
+        point=address.point,
+    )
 
 
 def _form_problems(command: PlaceOrder, viewer: Viewer, facts: Facts, channel: Channel) -> list[Problem]:
@@ -164,7 +195,7 @@ def _choice_problems(
                 problems.append(invalid(sentence, *path, "delivery", "address", "country"))
             if len(addresses) > 1 and line.fulfillment:
                 problems.append(invalid("An order has one delivery address.", *path, "delivery", "address"))
-        elif not _hands_over(facts.locations.get(choice.pickup_location or "")):
+        elif not _hands_over(facts.goods.locations.get(choice.pickup_location or "")):
             problems.append(not_found("There is no such pickup place.", *path, "pickup", "location"))
     return list(dict.fromkeys(problems))
 
@@ -174,14 +205,15 @@ def _hands_over(location: StockLocation | None) -> bool:
 
 
 def _priced(
-    command: PlaceOrder, choices: Sequence[FulfillmentChoice | None], channel: Channel, facts: Facts, viewer: Viewer
+    command: PlaceOrder, choices: Sequence[FulfillmentChoice | None], weighing: Weighing, facts: Facts, viewer: Viewer
 ) -> tuple[list[DecidedLine], list[Problem]]:
+    channel = facts.goods.channels[command.channel]
     lines: list[DecidedLine] = []
     problems: list[Problem] = []
     for i, (request, choice) in enumerate(zip(command.lines, choices, strict=True)):
         path = ("lines", str(i))
-        variant = facts.variants.get(request.sku)
-        found = _line_problems(request, variant, choice, channel, viewer, facts.now, path)
+        variant = facts.goods.variants.get(request.sku)
+        found = _line_problems(request, variant, choice, channel, viewer, weighing, path)
         if found or variant is None or choice is None:
             problems += found
             continue
@@ -196,7 +228,7 @@ def _line_problems(
     choice: FulfillmentChoice | None,
     channel: Channel,
     viewer: Viewer,
-    now: datetime,
+    weighing: Weighing,
     path: tuple[str, ...],
 ) -> list[Problem]:
     problems: list[Problem] = []
@@ -206,8 +238,8 @@ def _line_problems(
         problems += _agreed_price_problems(request.unit_price, channel, viewer, (*path, "unitPrice"))
     if variant is None:
         return [*problems, not_found(f"There is no SKU {request.sku}.", *path, "sku")]
-    # What was sold elsewhere was sellable there: an agreed price stands in for a price and a launch of ours.
-    if request.unit_price is None and not (variant.is_sellable(now) and channel.code in variant.prices):
+    # What was sold elsewhere was sellable there: an agreed price stands in for a price, a launch and a view of ours.
+    if request.unit_price is None and weighing.not_sellable(variant):
         problems.append(_not_sellable(f"{request.sku} is not for sale in the channel {channel.code} now.", path))
     method = choice.kind if choice else None
     if method is FulfillmentMethod.DELIVERY and FulfillmentTrait.STORE_ONLY in variant.traits:
@@ -275,26 +307,21 @@ def _total_problem(command: PlaceOrder, total: Money) -> Problem | None:
     return InputError(code=ErrorCode.PRICE_CHANGED, message=message, path=("expectedTotal",))
 
 
-def _sourced(decision: Decision, facts: Facts, free: Free) -> Decision | list[Problem]:
+# ── Stock ──
+
+
+def _sourced(decision: Decision, facts: Facts, taken: Taken, weighing: Weighing) -> Decision | list[Problem]:
     address = decision.delivery.address if decision.delivery else None
-    needs = [
-        Need(
-            units=line.request.quantity,
-            of_one=tuple(line.variant.demand(1)),
-            pickup_location=line.choice.pickup_location,
-        )
-        for line in decision.lines
-    ]
-    trial = free.copy()
-    answers = source(needs, trial, shipping_locations(list(facts.locations.values()), address))
+    needs = [_need(line, weighing, facts.goods) for line in decision.lines]
+    free = free_through(weighing, facts.goods, {part.sku for need in needs for part in need.of_one}, taken)
+    answers = source(needs, free, shipping_locations(list(facts.goods.locations.values()), address))
     shortages: list[Problem] = [
-        _short(line.request, answer, i)
+        _short(line, answer, i, weighing, facts.goods)
         for i, (line, answer) in enumerate(zip(decision.lines, answers, strict=True))
         if isinstance(answer, Short)
     ]
     if shortages:
         return shortages
-    free.become(trial)
     lines = tuple(
         replace(line, sourced=tuple(answer))
         for line, answer in zip(decision.lines, answers, strict=True)
@@ -303,14 +330,31 @@ def _sourced(decision: Decision, facts: Facts, free: Free) -> Decision | list[Pr
     return replace(decision, lines=lines)
 
 
-def _short(request: LineRequest, answer: Short, i: int) -> InsufficientStock:
+def _need(line: DecidedLine, weighing: Weighing, goods: Goods) -> Need:
+    """What is delivered may be waited for as far as the view has it; what is picked up is there or is not."""
+    variant, pickup = line.variant, line.choice.pickup_location
+    answer = None if pickup else availability(variant, weighing, goods)
+    thin = [code for code, place in goods.locations.items() if weighing.too_thin(variant, place)]
+    return Need(
+        units=line.request.quantity,
+        of_one=tuple(variant.demand(1)),
+        pickup_location=pickup,
+        not_from=frozenset(thin),
+        waitable=answer.orderable - answer.units if answer else 0,
+    )
+
+
+def _short(line: DecidedLine, answer: Short, i: int, weighing: Weighing, goods: Goods) -> InsufficientStock:
+    asked, sku = line.request.quantity, line.variant.sku
+    future = availability(line.variant, weighing, goods).future
     return InsufficientStock(
         code=ErrorCode.INSUFFICIENT_STOCK,
-        message=f"Only {answer.available} of {request.sku} can be had; {request.quantity} were asked for.",
+        message=f"Only {answer.available} of {sku} can be had; {asked} were asked for.",
         path=("lines", str(i), "quantity"),
-        sku=request.sku,
-        requested=request.quantity,
+        sku=sku,
+        requested=asked,
         available=answer.available,
+        next_available_on=next((each.on for each in future if each.quantity >= asked), None),
     )
 
 

@@ -194,6 +194,17 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backorder:
+    """What a line's backordered units will take from stock: `quantity` units of `sku`, `per_unit` of them in each."""
+
+    line_id: str
+    order_id: str
+    sku: str
+    per_unit: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """The order's own row; lines, payments, holds and contact are read beside it.
 
@@ -243,6 +254,7 @@ class WholeOrder:
     order: Order
     lines: tuple[OrderLine, ...]
     allocations: tuple[Allocation, ...] = ()
+    backorders: tuple[Backorder, ...] = ()
     payments: tuple[Payment, ...] = ()
     holds: tuple[OrderHold, ...] = ()
 

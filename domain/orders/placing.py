@@ -3,13 +3,16 @@
 A batch has one statement of each kind, however many orders and lines it has.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.access import EVERY_ORDER, Viewer
-from domain.catalog.model import Variant
+from domain.availability.model import Counts, Question
+from domain.availability.ports import AvailabilityReads
+from domain.availability.service import weighed
 from domain.catalog.ports import Catalog
 from domain.clock import Clock
 from domain.customers.model import Customer, Person
@@ -18,14 +21,15 @@ from domain.errors import InputError, InsufficientStock, Problem, Refused
 from domain.events import EventKind, Recorder
 from domain.idempotency import Answer, Asked, IdempotencyKeys, key_problem
 from domain.ids import Ids
-from domain.inventory.model import Movement, StockCounter, StockMovementReason
+from domain.inventory.model import LevelKey, Movement, StockCounter, StockLevel, StockMovementReason
 from domain.inventory.ports import Inventory
 from domain.jobs import Deferrer, NewJob
 from domain.money import Money
-from domain.orders.changes import event_of
+from domain.orders.changes import backorders_of, event_of
 from domain.orders.decisions import DecidedLine, Decision, Facts, decide, line_name
 from domain.orders.model import (
     Allocation,
+    Backorder,
     Contact,
     LineQuantities,
     Order,
@@ -39,11 +43,11 @@ from domain.orders.model import (
     totals_of,
 )
 from domain.orders.ports import NewOrder, Orders, Overtaken
+from domain.orders.stock import Taken
 from domain.payments.authorizing import Paid, authorize, payment_problems
 from domain.payments.model import PaymentStatus, order_payment_status
 from domain.payments.ports import Payments, Providers
 from domain.promising.ports import Promising
-from domain.sourcing.rules import Free
 
 # How often an order is decided again because others took what it had found. Each try sees what is left by then.
 TRIES_MAX = 5
@@ -58,6 +62,8 @@ class PlacingWork(Recorder, Deferrer, Protocol):
     def keys(self) -> IdempotencyKeys: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def availability(self) -> AvailabilityReads: ...
     @property
     def catalog(self) -> Catalog: ...
     @property
@@ -126,7 +132,7 @@ async def place_orders(work: PlacingWork, requests: Sequence[Request]) -> list[R
     await _answer_again(work, attempts)
     facts = await _gather(work, _open(attempts))
     _decide_all(_open(attempts), facts)
-    await _check_again(work, _open(attempts))
+    await _check_again(work, _open(attempts), facts)
     await _pay(work, _open(attempts), facts)
     await _record(work, _open(attempts))
     _let_try_again(attempts)
@@ -182,26 +188,16 @@ def _known(answer: Answer | InputError | None) -> Result | None:
 
 async def _gather(work: PlacingWork, attempts: Sequence[_Attempt]) -> Facts:
     commands = [attempt.request.command for attempt in attempts]
-    variants = await work.catalog.variants_by_sku(sorted({line.sku for each in commands for line in each.lines}))
-    levels = await work.inventory.levels_by_sku(_stocked(variants))
     customers = {each.customer_id for each in commands if each.customer_id}
     references = sorted({each.customer_reference for each in commands if each.customer_reference})
     by_reference = await work.customers.ids_by_reference(references) if references else {}
     return Facts(
-        channels=await work.catalog.channels_by_code(sorted({each.channel for each in commands})),
-        variants=variants,
-        locations={place.code: place for place in await work.inventory.locations()},
+        goods=await work.availability.goods(sorted({line.sku for each in commands for line in each.lines})),
         methods=await work.promising.shipping_methods(),
-        free={level.key: level.free for found in levels.values() for level in found},
         known_customers=await work.customers.existing(sorted(customers)) if customers else frozenset(),
         customers_by_reference={each: by_reference.get(each) or work.ids.new("cus") for each in references},
         now=work.clock.now(),
     )
-
-
-def _stocked(variants: Mapping[str, Variant]) -> list[str]:
-    """The SKUs that stock is taken of: the variants' own, and kits' components."""
-    return sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
 
 
 # ── Decide ──
@@ -209,32 +205,47 @@ def _stocked(variants: Mapping[str, Variant]) -> list[str]:
 
 def _decide_all(attempts: Sequence[_Attempt], facts: Facts) -> None:
     """Each in the order it came, on what those before it leave."""
-    free = Free(facts.free)
+    taken = Taken()
     for attempt in attempts:
         command, viewer = attempt.request.command, attempt.request.viewer
-        decided = decide(command, viewer, facts, free)
+        decided = decide(command, viewer, facts, taken)
         if isinstance(decided, Decision):
             attempt.decision = decided
             problems: list[Problem] = payment_problems(command.payments, decided.channel, decided.total, viewer)
+            taken.units.update(decided.demand())
+            taken.waiting.update(decided.waits())
         else:
             problems = decided
         if problems:
             attempt.result = Refused(*problems)
 
 
-async def _check_again(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+async def _check_again(work: PlacingWork, attempts: Sequence[_Attempt], facts: Facts) -> None:
     """Once more on locked rows: what others took meanwhile is not there any more."""
     keys = {key for attempt in attempts if attempt.decision for key in attempt.decision.demand()}
     locked = await work.inventory.lock_levels(keys) if keys else {}
-    left = {key: level.free for key, level in locked.items()}
+    waited = {sku for attempt in attempts if attempt.decision for sku in attempt.decision.waits()}
+    waiting = await work.orders.lock_waiting(sorted(waited)) if waited else {}
+    taken = Counter[LevelKey]()
     for attempt in attempts:
         assert attempt.decision
         demand = attempt.decision.demand()
-        if any(left.get(key, 0) < units for key, units in demand.items()):
+        left = {key: _left(locked.get(key), attempt.decision, facts) - taken[key] for key in demand}
+        is_later = any(waiting.get(sku, 0) > facts.goods.waiting.get(sku, 0) for sku in attempt.decision.waits())
+        if is_later or any(left[key] < units for key, units in demand.items()):
             attempt.result = Overtaken()
             continue
-        for key, units in demand.items():
-            left[key] -= units
+        taken.update(demand)
+
+
+def _left(level: StockLevel | None, decision: Decision, facts: Facts) -> int:
+    """Units of a locked level that the order's view promises."""
+    if level is None:
+        return 0
+    goods = facts.goods
+    counts = Counts._make(getattr(level, name) for name in Counts._fields)
+    weighing = weighed(Question(channel=decision.channel.code), goods, facts.now)
+    return counts.free - weighing.kept_back(goods.variants[level.sku], goods.locations[level.location], counts)
 
 
 # ── Record ──
@@ -311,7 +322,7 @@ def _customer(order: Order, contact: Contact) -> Customer:
 def _new_order(ids: Ids, order_id: str, request: Request, decision: Decision, paid: Paid, facts: Facts) -> NewOrder:
     command, channel, now = request.command, decision.channel, facts.now
     language = command.language or channel.languages[0]
-    lines, allocations = _lines(ids, order_id, decision, language)
+    lines, allocations, backorders = _lines(ids, order_id, decision, language)
     holds = _holds(ids, order_id, paid, channel.remorse_minutes, now)
     totals = totals_of(lines, decision.shipping.price)
     nothing = Money(0, channel.currency)
@@ -345,7 +356,14 @@ def _new_order(ids: Ids, order_id: str, request: Request, decision: Decision, pa
         updated_at=now,
         version=1,
     )
-    whole = WholeOrder(order=order, lines=lines, allocations=allocations, payments=paid.payments, holds=holds)
+    whole = WholeOrder(
+        order=order,
+        lines=lines,
+        allocations=allocations,
+        backorders=backorders,
+        payments=paid.payments,
+        holds=holds,
+    )
     contact = Contact(
         email=command.email,
         phone=command.phone,
@@ -361,9 +379,10 @@ def _new_order(ids: Ids, order_id: str, request: Request, decision: Decision, pa
 
 def _lines(
     ids: Ids, order_id: str, decision: Decision, language: str
-) -> tuple[tuple[OrderLine, ...], tuple[Allocation, ...]]:
+) -> tuple[tuple[OrderLine, ...], tuple[Allocation, ...], tuple[Backorder, ...]]:
     lines: list[OrderLine] = []
     allocations: list[Allocation] = []
+    backorders: list[Backorder] = []
     for position, decided in enumerate(decision.lines):
         line = OrderLine(
             id=ids.new("oln"),
@@ -375,11 +394,14 @@ def _lines(
             unit_price=decided.unit_price,
             method=decided.choice.kind,
             pickup_location=decided.choice.pickup_location,
-            quantities=LineQuantities(allocated=decided.request.quantity),
+            quantities=LineQuantities(
+                allocated=decided.request.quantity - decided.waiting, backordered=decided.waiting
+            ),
         )
         lines.append(line)
         allocations += allocations_of(line, decided)
-    return tuple(lines), tuple(allocations)
+        backorders += backorders_of(line, decided.variant.demand(1))
+    return tuple(lines), tuple(allocations), tuple(backorders)
 
 
 def allocations_of(line: OrderLine, decided: DecidedLine) -> list[Allocation]:
@@ -435,6 +457,9 @@ def _announce(work: PlacingWork, whole: WholeOrder, viewer: Viewer) -> None:
 
     total = {"amount": str(order.totals.total.amount), "currency": order.currency}
     say(EventKind.ORDER_PLACED, channel=order.channel_code, total=total, lines=len(whole.lines))
+    if waiting := [line for line in whole.lines if line.quantities.backordered]:
+        told = [{"line": line.id, "sku": line.sku, "units": line.quantities.backordered} for line in waiting]
+        say(EventKind.ORDER_BACKORDERED, lines=told, waited=sorted({each.sku for each in whole.backorders}))
     for payment in whole.payments:
         if payment.authorized.amount_minor:
             amount = {"amount": str(payment.authorized.amount), "currency": order.currency}

@@ -79,6 +79,12 @@ class Orders(OrdersReads, Protocol):
     async def lock(self, ids: Sequence[str]) -> Mapping[str, WholeOrder]:
         """Whole orders as they are now, held until the end of the transaction; locked in the order of their ids."""
 
+    async def lock_waiting(self, skus: Sequence[str]) -> Mapping[str, int]:
+        """Units of stock that orders wait for, by SKU; nobody else begins to until the end of the transaction.
+
+        Locked by SKU, after any stock levels.
+        """
+
     async def update(self, before: WholeOrder, after: WholeOrder) -> None:
         """Write what differs: the order's row, its lines' quantities, allocations and holds.
 

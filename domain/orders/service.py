@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.access import SYSTEM
+from domain.availability.model import Question
+from domain.availability.ports import AvailabilityReads
+from domain.availability.service import weighed
 from domain.catalog.ports import Catalog
 from domain.errors import Refused, conflict, not_found
 from domain.events import EventKind
 from domain.inventory.model import Levels, Movement, StockCounter, StockMovementReason
 from domain.orders.canceling import CUSTOMERS_PLACES, CancelingWork, cancelable, cancellation, record_cancellation
-from domain.orders.changes import changed, event_of
+from domain.orders.changes import backorders_of, changed, event_of, waited_for
 from domain.orders.model import (
     Allocation,
     CancelReason,
@@ -20,6 +23,7 @@ from domain.orders.model import (
     OrderStatus,
     WholeOrder,
 )
+from domain.orders.stock import free_through
 from domain.payments.model import Payment, PaymentStatus, PaymentTransactionKind
 from domain.payments.service import after as payment_after
 from domain.payments.service import transaction
@@ -27,6 +31,8 @@ from domain.sourcing.rules import Free, Need, Short, Sourced, shipping_locations
 
 
 class OrderWork(CancelingWork, Protocol):
+    @property
+    def availability(self) -> AvailabilityReads: ...
     @property
     def catalog(self) -> Catalog: ...
 
@@ -44,8 +50,9 @@ async def source_again(
     """
     lines = [line for line in whole.lines if units.get(line.id)]
     variants = await work.catalog.variants_by_sku(sorted({line.sku for line in lines}))
-    places = [place for place in await work.inventory.locations() if place.code not in without]
     levels = await lock_stock_of(work, whole, [line.id for line in lines])
+    goods = await work.availability.goods([line.sku for line in lines])
+    places = [place for place in goods.locations.values() if place.code not in without]
     contact = (await work.orders.contacts_by_order([whole.order.id]))[whole.order.id]
     needs = [
         Need(
@@ -56,7 +63,8 @@ async def source_again(
         for line in lines
     ]
     nearest = shipping_locations(places, contact.shipping_address)
-    free = Free({key: level.free for key, level in levels.items() if key[1] not in without})
+    weighing = weighed(Question(channel=whole.order.channel_code), goods, at)
+    free = free_through(weighing, goods, sorted({sku for sku, _ in levels}), without=without)
     found = _as_much_as_there_is(needs, free, nearest)
     after = _resourced(whole, list(zip(lines, needs, found, strict=True)), at)
     await work.inventory.move(_taken(after, whole, at))
@@ -91,11 +99,14 @@ def _resourced(
     whole: WholeOrder, answers: Sequence[tuple[OrderLine, Need, Sequence[Sourced]]], at: datetime
 ) -> WholeOrder:
     lines = {line.id: line for line in whole.lines}
+    backorders = {(each.line_id, each.sku): each for each in whole.backorders}
     allocations = {(each.line_id, each.location, each.sku): each for each in whole.allocations}
     for line, need, found in answers:
         placed = sum(part.units for part in found)
         quantities = line.quantities.moved("pending", "allocated", placed)
         lines[line.id] = replace(line, quantities=quantities.moved("pending", "backordered", need.units - placed))
+        waiting = backorders_of(lines[line.id], need.of_one)
+        backorders |= {(each.line_id, each.sku): each for each in waiting}
         for part in found:
             for component in need.of_one:
                 key = line.id, part.location, component.sku
@@ -108,7 +119,13 @@ def _resourced(
                     per_unit=component.quantity,
                     quantity=held + component.quantity * part.units,
                 )
-    return changed(whole, at=at, lines=list(lines.values()), allocations=list(allocations.values()))
+    return changed(
+        whole,
+        at=at,
+        lines=list(lines.values()),
+        allocations=list(allocations.values()),
+        backorders=list(backorders.values()),
+    )
 
 
 def _taken(after: WholeOrder, before: WholeOrder, at: datetime) -> list[Movement]:
@@ -139,7 +156,7 @@ def _announce(work: OrderWork, before: WholeOrder, after: WholeOrder, at: dateti
             if (units := getattr(line.quantities, place) - getattr(was[line.id], place)) > 0
         ]
         if moved:
-            work.record(event_of(after, kind, SYSTEM.actor, at, lines=moved))
+            work.record(event_of(after, kind, SYSTEM.actor, at, lines=moved, waited=waited_for(before, after)))
 
 
 # ── Holds and payments that wait ──

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum
 
 from domain.access import EVERY_ORDER, SCOPES, Role, Viewer
+from domain.availability.model import Question
+from domain.availability.service import weighed
 from domain.catalog.model import (
     PRODUCTS_PER_IMPORT_MAX,
     Channel,
@@ -48,6 +50,7 @@ from domain.orders.importing import (
 from domain.orders.model import CancelReason, OrderLine, PlaceOrder, WholeOrder
 from domain.orders.placing import Placed, PlacingWork, Request, place_orders
 from domain.orders.ports import Overtaken
+from domain.orders.stock import free_through
 from domain.places import COUNTRIES, Address
 from domain.sourcing.rules import Free, Need, Short, Sourced, shipping_locations, source
 
@@ -131,7 +134,7 @@ async def open_channel(work: PlacingWork, code: str, currency: str) -> Channel:
             prices_include_tax=True,
             payment_methods=(PaymentMethod.BANK_TRANSFER,),
         )
-        return await save_channel(work, made)
+        return await save_channel(work, made, IMPORTER)
     if not channel.active or not channel.payment_methods:
         sentence = f"The channel {code} takes no orders: it must be active and have a payment method."
         raise Refused(invalid(sentence, "channel"))
@@ -251,12 +254,16 @@ async def _receive_what_lacks(
     if not countries:
         return
     places = await _open_locations(work, countries[0])
-    stocked = sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
-    levels = await work.inventory.levels_by_sku(stocked)
-    free = Free({level.key: level.free for found in levels.values() for level in found})
+    goods = await work.availability.goods(sorted(variants))
     at = work.clock.now()
+    frees: dict[str, Free] = {}
     receipts = []
     for command, destination in zip(commands, destinations, strict=True):
+        if command.channel not in frees:
+            weighing = weighed(Question(channel=command.channel), goods, at)
+            stocked = sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
+            frees[command.channel] = free_through(weighing, goods, stocked)
+        free = frees[command.channel]
         needs = [Need(units=line.quantity, of_one=tuple(variants[line.sku].demand(1))) for line in command.lines]
         found = source(needs, free, shipping_locations(places, destination))
         receipts += [_receipt(key, units, command, at) for key, units in _missing(needs, found).items()]

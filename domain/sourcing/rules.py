@@ -3,8 +3,8 @@
 Choosing by cost comes with strategies; until then this one rule serves placing and sourcing again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from domain.catalog.model import Component
 from domain.inventory.model import LevelKey, LocationCapability, StockLocation
@@ -15,12 +15,15 @@ from domain.places import Address, distance_km
 class Need:
     """Units to be found a place.
 
-    of_one: what one unit takes from stock. pickup_location: where it must be, if anywhere.
+    of_one: what one unit takes from stock. pickup_location: where it must be, if anywhere. not_from: where it may not
+    be. waitable: how many of the units may be waited for where there are too few.
     """
 
     units: int
     of_one: tuple[Component, ...]
     pickup_location: str | None = None
+    not_from: frozenset[str] = frozenset()
+    waitable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +41,43 @@ class Short:
     available: int
 
 
+@dataclass(slots=True)
 class Free:
-    """What is free to promise, drawn down as needs are met, so that demand is summed per level."""
+    """What is free to promise, drawn down as needs are met, so that demand is summed per level.
 
-    def __init__(self, units: Mapping[LevelKey, int]) -> None:
-        self._units = dict(units)
+    beyond: units of each SKU that may be waited for where too few are there.
+    """
+
+    units: dict[LevelKey, int]
+    beyond: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.units, self.beyond = dict(self.units), dict(self.beyond)
 
     def copy(self) -> "Free":
-        return Free(self._units)
+        return Free(self.units, self.beyond)
 
     def become(self, other: "Free") -> None:
-        self._units = dict(other.units)
-
-    @property
-    def units(self) -> Mapping[LevelKey, int]:
-        return self._units
+        self.units, self.beyond = other.units, other.beyond
 
     def of(self, need: Need, location: str) -> int:
         """Whole units of a need that a location can give; a kit's are its scarcest component's."""
-        return min(max(0, self._units.get((part.sku, location), 0)) // part.quantity for part in need.of_one)
+        if location in need.not_from:
+            return 0
+        return min(max(0, self.units.get((part.sku, location), 0)) // part.quantity for part in need.of_one)
+
+    def wait(self, need: Need, units: int) -> bool:
+        """Whether so many units of a need may be waited for; they then are."""
+        parts = [(part.sku, part.quantity * units) for part in need.of_one]
+        if units > need.waitable or any(self.beyond.get(sku, 0) < waited for sku, waited in parts):
+            return False
+        for sku, waited in parts:
+            self.beyond[sku] -= waited
+        return True
 
     def take(self, need: Need, sourced: Sourced) -> Sourced:
         for part in need.of_one:
-            self._units[part.sku, sourced.location] -= part.quantity * sourced.units
+            self.units[part.sku, sourced.location] -= part.quantity * sourced.units
         return sourced
 
 
@@ -68,6 +85,7 @@ def source(needs: Sequence[Need], free: Free, nearest: Sequence[str]) -> list[li
     """A place for every unit of each need, or how far it falls short; `free` is drawn down by what was found.
 
     nearest: codes of the locations that ship, nearest first. Pickups come first: they have no choice of place.
+    What a need may wait for is not found a place where there are too few.
     """
     answers: dict[int, list[Sourced] | Short] = {}
     for i, need in enumerate(needs):
@@ -105,7 +123,7 @@ def _take(need: Need, free: Free, locations: Sequence[str]) -> list[Sourced] | S
         if units:
             found.append(free.take(need, Sourced(location, units)))
             left -= units
-    return found if left == 0 else Short(need.units - left)
+    return found if left == 0 or free.wait(need, left) else Short(need.units - left)
 
 
 def shipping_locations(locations: Sequence[StockLocation], destination: Address | None) -> list[str]:

@@ -136,8 +136,8 @@ async def _load_retailer(process: Process, shop: Retailer, progress: Progress) -
     progress("The retailer", 0)
     async with process.world.work() as work:
         for channel in shop.channels:
-            await save_channel(work, channel)
-        await save_categories(work, shop.categories)
+            await save_channel(work, channel, SYSTEM)
+        await save_categories(work, shop.categories, SYSTEM)
         for products in _chunks(shop.products, PRODUCTS_PER_IMPORT_MAX):
             await import_products(work, products, SYSTEM)
         for location in shop.locations:

@@ -2,8 +2,29 @@
 
 from sqlmodel import SQLModel
 
-from persistence.tables import catalog, customers, fulfillment, inventory, log, orders, payments, promising
+from persistence.tables import (
+    availability,
+    catalog,
+    customers,
+    fulfillment,
+    inventory,
+    log,
+    orders,
+    payments,
+    promising,
+)
 
 metadata = SQLModel.metadata
 
-__all__ = ["catalog", "customers", "fulfillment", "inventory", "log", "metadata", "orders", "payments", "promising"]
+__all__ = [
+    "availability",
+    "catalog",
+    "customers",
+    "fulfillment",
+    "inventory",
+    "log",
+    "metadata",
+    "orders",
+    "payments",
+    "promising",
+]

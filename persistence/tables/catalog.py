@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Text, true
 from sqlmodel import Field, SQLModel
 
 from persistence.tables.columns import Json, Key, OrderedJson, UtcDateTime, table_of
@@ -24,6 +24,9 @@ class ChannelRow(SQLModel, table=True):
     max_hold_minutes: int
     remorse_minutes: int
     incoterm: str
+    # A view is never taken away, and saving a channel locks it.
+    availability_view: str = Field(sa_column=Column(Key, nullable=False, server_default="on-hand"))
+    shows_quantities: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=true()))
 
 
 class CategoryRow(SQLModel, table=True):

@@ -112,6 +112,23 @@ class AllocationRow(SQLModel, table=True):
     quantity: int
 
 
+class BackorderRow(SQLModel, table=True):
+    """What a line's backordered units take from stock once it is there; rows that fall to 0 are deleted."""
+
+    __tablename__ = "backorders"
+    __table_args__ = (
+        Index(None, "order_id"),
+        Index(None, "sku"),
+        CheckConstraint("quantity > 0 AND per_unit > 0", name="quantity"),
+    )
+
+    line_id: str = Field(sa_column=Column(Key, ForeignKey("order_lines.id"), primary_key=True))
+    sku: str = Field(sa_column=Column(Key, ForeignKey("variants.sku"), primary_key=True))
+    order_id: str = Field(sa_column=Column(Key, ForeignKey("orders.id"), nullable=False))
+    per_unit: int
+    quantity: int
+
+
 class OrderHoldRow(SQLModel, table=True):
     __tablename__ = "order_holds"
     __table_args__ = (Index(None, "order_id"),)
@@ -127,4 +144,5 @@ class OrderHoldRow(SQLModel, table=True):
 ORDERS = table_of(OrderRow)
 LINES = table_of(OrderLineRow)
 ALLOCATIONS = table_of(AllocationRow)
+BACKORDERS = table_of(BackorderRow)
 HOLDS = table_of(OrderHoldRow)

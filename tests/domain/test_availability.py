@@ -1,35 +1,26 @@
 """What may be sold is one answer, and every number in it explains itself."""
 
 from datetime import timedelta
-from operator import attrgetter
 
 import pytest
 
-from domain.availability.model import AvailabilityStatus, Counts, Goods, Question
-from domain.availability.rules import availability, reasons
-from domain.availability.service import view_named
+from domain.availability.model import AvailabilityStatus
 from domain.catalog.model import ProductStatus
-from domain.errors import ErrorCode, Refused
 from domain.places import Destination
-from tests.domain.stock import MILAN, PARIS, ROME, a_level, a_location_at, a_variant
+from tests.domain.stock import MILAN, PARIS, ROME, a_level, a_location_at, a_variant, answered
 from tests.factories import NOW, a_location
 
-LOCATIONS = {
-    "milan": a_location_at(MILAN, "milan"),
-    "paris": a_location_at(PARIS, "paris"),
-    "rome": a_location_at(ROME, "rome"),
-    "depot": a_location("depot"),
-    "closed": a_location("closed", active=False),
-}
+LOCATIONS = [
+    a_location_at(MILAN, "milan"),
+    a_location_at(PARIS, "paris"),
+    a_location_at(ROME, "rome"),
+    a_location("depot"),
+    a_location("closed", active=False),
+]
 
 
-def answer(*levels, variant=None, channel=None, destination=None):
-    variant = variant or a_variant()
-    counts = {}
-    for level in sorted(levels, key=attrgetter("location")):
-        counts.setdefault(level.sku, []).append(Counts(*(getattr(level, name) for name in Counts._fields)))
-    question = Question(channel=channel, destination=destination)
-    return availability(variant, question, Goods({variant.sku: variant}, counts, LOCATIONS, {}), NOW)
+def answer(*levels, **asked):
+    return answered(*levels, locations=LOCATIONS, **asked)
 
 
 def test_what_is_promised_or_kept_back_is_not_to_sell():
@@ -38,7 +29,7 @@ def test_what_is_promised_or_kept_back_is_not_to_sell():
     )
 
     assert (found.quantity, found.status) == (11, AvailabilityStatus.IN_STOCK)
-    (reason,) = reasons(found)
+    (reason,) = found.explain()
     assert (reason.on_hand, reason.allocated, reason.reserved, reason.kept_back, reason.quantity) == (20, 3, 2, 4, 11)
     assert reason.because == (
         "Kept back: 1 damaged, 1 in inspection, 2 as safety stock. The rest that is not promised counts."
@@ -50,7 +41,7 @@ def test_an_oversold_level_at_one_location_does_not_hide_what_another_has():
 
     assert found.quantity == 4
     assert [place.location.code for place in found.places] == ["rome"]
-    assert reasons(found)[0].because == "8 more are promised or kept back than there are."
+    assert found.explain()[0].because == "8 more are promised or kept back than there are."
 
 
 @pytest.mark.parametrize(
@@ -65,14 +56,14 @@ def test_what_was_never_stocked_is_out_of_stock():
     found = answer()
 
     assert (found.status, found.quantity) == (AvailabilityStatus.OUT_OF_STOCK, 0)
-    assert (found.places, reasons(found)) == ([], [])
+    assert (list(found.places), found.explain()) == ([], [])
 
 
 def test_an_inactive_location_counts_for_nothing_and_says_so():
     found = answer(a_level("SHIRT", "closed", on_hand=9))
 
-    assert (found.quantity, found.places) == (0, [])
-    (reason,) = reasons(found)
+    assert (found.quantity, list(found.places)) == (0, [])
+    (reason,) = found.explain()
     assert (reason.counted, reason.quantity, reason.because) == (False, 0, "The location is not active.")
 
 
@@ -90,7 +81,7 @@ def test_a_kit_is_as_many_as_its_scarcest_part_makes_whole_in_one_place():
 
     assert found.quantity == 5
     assert [(place.location.code, place.quantity) for place in found.places] == [("rome", 3), ("milan", 2)]
-    assert {reason.location.code: reason.because for reason in reasons(found)} == {
+    assert {reason.location.code: reason.because for reason in found.explain()} == {
         "milan": "Of its parts CUP allows fewest, 4 in each. All that is not promised counts.",
         "paris": "Of its parts CUP allows fewest, 4 in each. Nothing is on hand.",
         "rome": "Of its parts POT allows fewest, 1 in each. All that is not promised counts.",
@@ -130,16 +121,9 @@ def test_places_come_nearest_first_where_the_destination_has_a_point_and_unknown
 def test_what_may_not_be_sold_says_why_at_every_location(facts, because):
     found = answer(a_level("SHIRT", "milan", on_hand=9), variant=a_variant(**facts), channel="web")
 
-    assert (found.status, found.quantity, found.places) == (AvailabilityStatus.NOT_SELLABLE, 0, [])
-    assert [(reason.counted, reason.because) for reason in reasons(found)] == [(False, because)]
+    assert (found.status, found.quantity, list(found.places)) == (AvailabilityStatus.NOT_SELLABLE, 0, [])
+    assert [(reason.counted, reason.because) for reason in found.explain()] == [(False, because)]
 
 
 def test_it_is_sold_from_the_instant_of_its_launch_on():
     assert answer(variant=a_variant(launch_at=NOW), channel="web").status is AvailabilityStatus.OUT_OF_STOCK
-
-
-def test_a_view_that_is_not_there_is_refused_by_name():
-    assert view_named(None) == view_named("on-hand") == "on-hand"
-    with pytest.raises(Refused) as refused:
-        view_named("outlet")
-    assert [(problem.code, problem.path) for problem in refused.value.problems] == [(ErrorCode.NOT_FOUND, ("view",))]

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
 
-from domain.access import EVERY_ORDER
+from domain.access import EVERY_ORDER, SYSTEM
 from domain.catalog.service import save_channel
 from domain.clock import SystemClock
 from domain.events import EventKind
@@ -149,7 +149,7 @@ async def test_the_order_list_shows_the_newest_of_the_past(demo_url):
 
 async def test_the_demo_does_not_mix_with_other_data(shop, migrated_database_url):
     async with shop.world.work() as work:
-        await save_channel(work, retailer(TODAY).channels[0])
+        await save_channel(work, retailer(TODAY).channels[0], SYSTEM)
 
     with pytest.raises(HoldsOtherData, match="other data"):
         await load_demo(settings_for(migrated_database_url), **SMALL)

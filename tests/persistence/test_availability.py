@@ -12,12 +12,21 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from domain.availability.model import Question
-from domain.availability.rules import reasons
 from domain.availability.service import answers
-from domain.catalog.model import Category, ProductStatus
+from domain.catalog.model import ProductStatus
 from persistence import availability
 from persistence.availability import SqlAvailability
-from persistence.tables.catalog import CHANNELS, COMPONENTS, GENERATION, PRICES, PRODUCTS, VARIANTS
+from persistence.tables.availability import REVISIONS, VIEWS
+from persistence.tables.catalog import (
+    ASSIGNED,
+    CATEGORIES,
+    CHANNELS,
+    COMPONENTS,
+    GENERATION,
+    PRICES,
+    PRODUCTS,
+    VARIANTS,
+)
 from persistence.tables.inventory import LOCATIONS
 from persistence.unit_of_work import SqlUnitOfWork
 from tests.factories import NOW, a_channel, a_count, a_location, a_product
@@ -53,7 +62,7 @@ def _imported(product) -> Write:
 async def _told(of: SqlAvailability) -> object:
     """All that is told of all SKUs, with the reasons."""
     found = await answers(SimpleNamespace(availability=of), Question(channel="web"), SKUS, NOW)
-    return {sku: (replace(answer, goods=None), reasons(answer)) for sku, answer in found.items()}
+    return {sku: (answer, answer.explain()) for sku, answer in found.items()}
 
 
 async def _remembered(shop: Shop) -> object:
@@ -62,7 +71,7 @@ async def _remembered(shop: Shop) -> object:
 
 async def _afresh(shop: Shop) -> object:
     reads = shop.world.reads
-    return await _told(SqlAvailability(shop.world.database, reads.catalog, reads.inventory))
+    return await _told(SqlAvailability(shop.world.database, reads, shop.clock))
 
 
 # ── After every kind of write ──
@@ -141,9 +150,20 @@ async def test_what_can_be_no_sku_is_neither_asked_nor_remembered(shop, other):
 # ── Whoever writes, by whatever statement ──
 
 BY_HAND = {
+    "a category inserted": insert(CATEGORIES).values(code="new", names={}),
+    "a product put in a category": insert(ASSIGNED).values(product_code="A", category_code="new", position=0),
+    "a product's place changed": update(ASSIGNED).values(position=1),
+    "a product taken out of a category": delete(ASSIGNED),
+    "categories changed": update(CATEGORIES).values(parent_code=None),
+    "a category deleted": delete(CATEGORIES).where(CATEGORIES.c.code == "new"),
+    "a view inserted": insert(VIEWS).values(code="new", version=1),
+    "views changed": update(VIEWS).where(VIEWS.c.code == "new").values(version=2),
+    "a view deleted": delete(VIEWS).where(VIEWS.c.code == "new"),
+    "revisions changed": update(REVISIONS).values(name="Another"),
     "a channel inserted": text(
         "INSERT INTO channels SELECT 'app', name, kind, currency, countries, languages, prices_include_tax, active,"
-        " payment_methods, max_hold_minutes, remorse_minutes, incoterm FROM channels WHERE code = 'spare'"
+        " payment_methods, max_hold_minutes, remorse_minutes, incoterm, availability_view, shows_quantities"
+        " FROM channels WHERE code = 'spare'"
     ),
     "channels changed": update(CHANNELS).values(name="Anything"),
     "a channel deleted": delete(CHANNELS).where(CHANNELS.c.code == "app"),
@@ -180,7 +200,6 @@ async def test_every_write_to_what_is_remembered_ends_the_generation_and_others_
         assert len(set(seen)) == len(seen), what
 
     await _written(other, lambda work: work.inventory.move([a_count("A", "milan", 5)]))
-    await _written(other, lambda work: work.catalog.save_categories([Category(code="all", names={"en": "All"})]))
     assert await _generation(shop) == seen[-1]
 
 

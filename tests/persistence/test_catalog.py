@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, update
 
 from domain.access import Viewer
 from domain.catalog import service
@@ -32,7 +31,6 @@ from domain.money import Money
 from domain.paging import Page
 from persistence.catalog import SqlCatalog
 from persistence.database import Database
-from persistence.tables.inventory import StockLevelRow, StockLocationRow
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -124,8 +122,8 @@ async def database(migrated_database_url) -> AsyncIterator[Database]:
     async with database.transaction() as transaction:
         work = Work(transaction, NOW)
         for channel in (WEB, POS):
-            await service.save_channel(work, channel)
-        await service.save_categories(work, [TEES, TOPS, WOMEN])
+            await service.save_channel(work, channel, MERCHANDISER)
+        await service.save_categories(work, [TEES, TOPS, WOMEN], MERCHANDISER)
     yield database
     await database.close()
 
@@ -135,8 +133,8 @@ async def imported(database: Database, *products: ImportProduct, at: datetime = 
         return await service.import_products(Work(transaction, at), products, MERCHANDISER)
 
 
-async def listed(database: Database, now: datetime = NOW, **filter) -> list[str]:
-    found = await SqlCatalog(database).products(ProductFilter(**filter), Page(), now)
+async def listed(database: Database, **filter) -> list[str]:
+    found = await SqlCatalog(database).products(ProductFilter(**filter), Page())
     return [edge.node.code for edge in found.edges]
 
 
@@ -167,7 +165,9 @@ async def test_categories_come_back_as_they_were_saved_whatever_their_order(data
 async def test_a_category_may_move_under_one_that_is_saved_with_it(database):
     async with database.transaction() as transaction:
         moved = replace(WOMEN, parent_code="all")
-        await service.save_categories(Work(transaction, NOW), [moved, Category(code="all", names={"en": "All"})])
+        await service.save_categories(
+            Work(transaction, NOW), [moved, Category(code="all", names={"en": "All"})], MERCHANDISER
+        )
 
     assert (await SqlCatalog(database).categories_by_code(["women"]))["women"] == moved
 
@@ -175,7 +175,7 @@ async def test_a_category_may_move_under_one_that_is_saved_with_it(database):
 async def test_categories_that_would_lie_under_each_other_are_refused(database):
     async with database.transaction() as transaction:
         with pytest.raises(Refused) as refusal:
-            await service.save_categories(Work(transaction, NOW), [replace(WOMEN, parent_code="tees")])
+            await service.save_categories(Work(transaction, NOW), [replace(WOMEN, parent_code="tees")], MERCHANDISER)
 
     assert refusal.value.problems[0].path == ("categories", "0", "parent")
 
@@ -362,51 +362,3 @@ async def test_a_category_that_lies_under_itself_ends_no_search(database):
     await SqlCatalog(database).save_categories([replace(WOMEN, parent_code="tees")])
 
     assert await listed(database, categories=("women",)) == []
-
-
-@pytest.fixture
-async def stocked(database) -> Database:
-    """Two active places and a closed one; a cap, a belt that is launched tomorrow, and a set of two caps and a belt."""
-    cap, belt = (
-        simple("CAP", "CAP"),
-        simple("BELT", variants=(ImportVariant(sku="BELT", prices={"web": 1}, launch_at=LATER),)),
-    )
-    kit = ImportVariant(sku="SET", prices={"web": 1}, components=(Component("CAP", 2), Component("BELT", 1)))
-    await imported(database, cap, belt, simple("SET", variants=(kit,)))
-    for code in ("one", "two", "closed"):
-        place = dict.fromkeys(column.name for column in StockLocationRow.__table__.columns)
-        place |= {"code": code, "name": code, "kind": "STORE", "address": {}, "country": "IT", "timezone": "UTC"}
-        place |= {"capabilities": [], "tags": [], "opening_hours": [], "closures": []}
-        place |= {"cutoff": NOW.time(), "processing_minutes": 0, "active": code != "closed"}
-        await database.run(insert(StockLocationRow).values(place))
-    return database
-
-
-async def stock(database: Database, sku: str, place: str, on_hand: int, **counters) -> None:
-    zeros = dict.fromkeys(("allocated", "reserved", "damaged", "inspection", "safety_stock"), 0)
-    level = zeros | {"sku": sku, "location_code": place, "on_hand": on_hand, "bin": None, "updated_at": NOW} | counters
-    await database.run(insert(StockLevelRow).values(level))
-
-
-async def test_a_product_is_to_be_had_where_one_of_it_is_free_priced_and_launched(stocked):
-    await stock(stocked, "CAP", "closed", 9)
-    await stock(stocked, "CAP", "two", 3, allocated=1, reserved=1, safety_stock=1)
-    await stock(stocked, "BELT", "one", 1)
-    assert await listed(stocked, available_in="web") == []
-
-    await stock(stocked, "CAP", "one", 1)
-
-    assert await listed(stocked, available_in="web") == ["CAP"]
-    assert await listed(stocked, available_in="web", now=LATER) == ["BELT", "CAP"]
-    assert await listed(stocked, available_in="pos") == []
-
-
-async def test_a_kit_is_to_be_had_where_one_place_has_all_that_is_in_it(stocked):
-    await stock(stocked, "CAP", "one", 5)
-    await stock(stocked, "BELT", "two", 5)
-    await stock(stocked, "CAP", "two", 1)
-    assert "SET" not in await listed(stocked, available_in="web")
-
-    await stocked.run(update(StockLevelRow).where(StockLevelRow.location_code == "two").values(on_hand=2))
-
-    assert "SET" in await listed(stocked, available_in="web")

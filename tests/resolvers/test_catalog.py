@@ -16,6 +16,7 @@ from persistence.catalog import SqlCatalog
 from persistence.database import Database
 from persistence.inventory import SqlInventory
 from persistence.promising import SqlPromising
+from persistence.views import SqlViews
 from resolvers.context import Context
 from schema.catalog import CatalogMutations, CatalogQueries
 from schema.common import InputError
@@ -104,19 +105,20 @@ class Shop:
             yield SimpleNamespace(
                 catalog=SqlCatalog(transaction),
                 promising=SqlPromising(transaction),
+                views=SqlViews(transaction, self.clock),
                 clock=self.clock,
                 record=lambda event: None,
             )
 
     async def ask(self, query: str, viewer: Viewer = ANONYMOUS, language: str | None = None, **variables):
         counted = Counted(self.database)
-        catalog, inventory = SqlCatalog(counted), SqlInventory(counted)
         self.reads = SimpleNamespace(
-            catalog=catalog,
+            catalog=SqlCatalog(counted),
             promising=SqlPromising(counted),
-            inventory=inventory,
-            availability=SqlAvailability(counted, catalog, inventory),
+            inventory=SqlInventory(counted),
+            views=SqlViews(counted, self.clock),
         )
+        self.reads.availability = SqlAvailability(counted, self.reads, self.clock)
         context = Context(world=self, viewer=viewer, language=language)
         result = await SCHEMA.execute(query, variable_values=variables, context_value=context)
         self.statements = counted.count
