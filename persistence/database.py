@@ -155,7 +155,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
             raise DisconnectionError  # The pool makes another in its place.
         if monotonic() - record.info.get("quiet_since", inf) > QUIET_S:
             try:
-                connection.run_async(lambda driver: driver.execute("", timeout=PING_WAIT_S))
+                connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_WAIT_S))
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as gone:
                 raise DisconnectionError from gone
 
