@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -249,10 +249,11 @@ def _settings(*, is_local: bool = True) -> "Settings":
 
 def _instant(text: str) -> datetime:
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = datetime.min  # noqa: DTZ901  (it has no offset, and is refused for that)
-    if instant.tzinfo is None:
+        said = datetime.fromisoformat(text)
+        instant = said.astimezone(UTC) if said.tzinfo else None
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None:
         _stop(f"{text!r:.40} is no moment: write it as in 2026-05-01T10:00:00Z.")
     return instant
 

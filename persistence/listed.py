@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
+import orjson
+
 from domain.inventory.model import LevelKey
 
 CACHE_KB = 32_000  # Enough for a million levels in any order; what does not fit is written and read again.
@@ -35,16 +37,18 @@ class Listed:
         return number
 
     def mention(self, key: LevelKey) -> None:
-        """List a level that a line names, but tells nothing of that could be taken."""
+        """List a level that a line may name, but tells nothing of that could be taken."""
         sku, location = key
         self._kept.execute("INSERT OR IGNORE INTO listed VALUES (?, ?, NULL)", (location, sku))
 
     def unlisted(self, location: str, skus: Sequence[str]) -> list[str]:
-        listed = self._kept.execute(
-            "SELECT sku FROM listed WHERE location = ? AND sku BETWEEN ? AND ?", (location, min(skus), max(skus))
+        """Those of the SKUs that no line names at a location, in their order."""
+        unlisted = self._kept.execute(
+            "SELECT value FROM json_each(?)"
+            " WHERE NOT EXISTS (SELECT 1 FROM listed WHERE location = ? AND sku = value) ORDER BY key",
+            (orjson.dumps(skus).decode(), location),
         )
-        found = {sku for (sku,) in listed}
-        return [sku for sku in skus if sku not in found]
+        return [sku for (sku,) in unlisted]
 
     def close(self) -> None:
         self._kept.close()

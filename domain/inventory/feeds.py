@@ -127,7 +127,7 @@ async def _levels(work: StockWork, command: SyncStock, at: datetime) -> Levels:
 
 
 async def moved_since(work: StockWork, levels: Levels, as_of: datetime) -> Since:
-    changed = [key for key, level in levels.items() if level.updated_at > as_of - CLOCKS_APART]
+    changed = [key for key, level in levels.items() if level.updated_at + CLOCKS_APART > as_of]
     return await work.inventory.since(changed, as_of)
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from typing import NamedTuple
 
-from domain.access import SCOPES, Role, Viewer
 from domain.catalog.rules import range_problems, text_problems
 from domain.errors import Problem, Refused, conflict, not_found, refuse_all
 from domain.inventory.feeds import brought_in_line, moment_problems, moved_since, overtaken, synced
@@ -22,8 +22,9 @@ from domain.inventory.service import StockWork
 UNITS_DIGITS_MAX = 20  # More is no count of anything, and Python refuses to read thousands of them.
 
 COLUMNS = ("sku", "location", "quantity")  # And a bin, where the file has one.
+CELLS_MAX = 50  # Of a line with too few or too many, any two of which may name a level.
 
-IMPORTER = Viewer("import", frozenset({Role.INTEGRATION}), SCOPES[Role.INTEGRATION])
+ACTOR = "import"
 
 
 class StockLine(NamedTuple):
@@ -36,11 +37,15 @@ class StockLine(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A line left out, and why. key: the level that it tells of, where that can be made out."""
+    """A line left out, and why.
+
+    named: levels that it may tell of; None where they could be any. is_in_part: the end of it may be missing.
+    """
 
     number: int
     reason: str
-    key: LevelKey | None = None
+    named: Sequence[LevelKey] | None
+    is_in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class StockTerms:
 
 @dataclass(slots=True)
 class Taken:
-    """What became of a batch. moved: how many levels changed."""
+    """What became of lines. moved: how many levels changed."""
 
     lines: Sequence[StockLine]
     rejected: list[Rejected]
@@ -68,19 +73,37 @@ class Taken:
 def read_line(number: int, sku: object, location: object, quantity: object, bin: object) -> StockLine | Rejected:
     """A line as the file has it, understood or refused. An empty or missing bin is none."""
     if not isinstance(sku, str) or not isinstance(location, str):
-        return Rejected(number, "A line has a SKU, a location and a quantity; the first two are texts.")
+        return Rejected(number, "A line has a SKU, a location and a quantity; the first two are texts.", None)
     key = (sku.strip(), location.strip())
     units = _units(quantity)
+    if quantity is None or quantity == "":
+        return Rejected(number, "It has no quantity.", [key], is_in_part=True)
     if units is None:
-        return Rejected(number, f"{quantity!r:.80} is no quantity: whole units are right.", key)
+        return Rejected(number, f"{quantity!r:.80} is no quantity: whole units are right.", [key])
     if not 0 <= units <= QUANTITY_MAX:
         (problem,) = range_problems(units, 0, QUANTITY_MAX)
-        return Rejected(number, problem.message, key)
-    if bin is None or bin == "":
+        return Rejected(number, problem.message, [key])
+    shelf = bin.strip() if isinstance(bin, str) else bin
+    if shelf is None or shelf == "":
         return StockLine(number, key, units, None)
-    if not isinstance(bin, str) or any(text_problems(bin, length_max=BIN_LENGTH_MAX)):
-        return Rejected(number, f"{bin!r:.80} is no bin: a text of at most {BIN_LENGTH_MAX} characters is right.", key)
-    return StockLine(number, key, units, bin.strip())
+    if not isinstance(shelf, str) or any(text_problems(shelf, length_max=BIN_LENGTH_MAX)):
+        right = f"a text of at most {BIN_LENGTH_MAX} characters is right."
+        return Rejected(number, f"{shelf!r:.80} is no bin: {right}", [key])
+    return StockLine(number, key, units, shelf)
+
+
+def misaligned(number: int, cells: Sequence[str], header: Sequence[str]) -> Rejected:
+    """A line that has more or fewer cells than the header: its SKU and location are two of them, in the header's order.
+
+    So what it tells of is among what those two could be, and stays as it is where the rest of a snapshot is zeroed.
+    """
+    reason = f"Its columns are {len(cells)}; the header has {len(header)}."
+    if len(cells) > CELLS_MAX:
+        return Rejected(number, reason, None)
+    named: list[LevelKey] = list(combinations([cell.strip() for cell in cells], 2))
+    if header.index("location") < header.index("sku"):
+        named = [(sku, location) for location, sku in named]
+    return Rejected(number, reason, named, is_in_part=len(cells) < len(header))
 
 
 def _units(quantity: object) -> int | None:
@@ -106,7 +129,7 @@ async def take_in_stock(work: StockWork, lines: Sequence[StockLine], terms: Stoc
     levels = await work.inventory.open_levels(told, at)
     since = await moved_since(work, levels, terms.as_of)
 
-    movements = brought_in_line(told, levels, since, terms.as_of, IMPORTER.actor, at, nets=terms.includes_allocated)
+    movements = brought_in_line(told, levels, since, terms.as_of, ACTOR, at, nets=terms.includes_allocated)
     bins = {line.key: line.bin for line in taken.lines if line.bin is not None and line.bin != levels[line.key].bin}
 
     listed = Counter(location for _, location in told)
@@ -128,7 +151,7 @@ async def zero_unlisted(work: StockWork, location: str, skus: Sequence[str], ter
     levels = await work.inventory.lock_levels([(sku, location) for sku in skus])
     since = await moved_since(work, levels, terms.as_of)
 
-    movements = brought_in_line({}, levels, since, terms.as_of, IMPORTER.actor, at, nets=terms.includes_allocated)
+    movements = brought_in_line({}, levels, since, terms.as_of, ACTOR, at, nets=terms.includes_allocated)
 
     return await _record(work, movements, {}, terms, at)
 
@@ -153,7 +176,7 @@ async def _known(work: StockWork, lines: Sequence[StockLine], terms: StockTerms)
             reasons |= {key: reason or sentence for key, reason in reasons.items() if key[1] == location}
     return Taken(
         [line for line in lines if not reasons[line.key]],
-        [Rejected(line.number, reason, line.key) for line in lines if (reason := reasons[line.key])],
+        [Rejected(line.number, reason, [line.key]) for line in lines if (reason := reasons[line.key])],
     )
 
 
@@ -178,5 +201,5 @@ async def _record(
     moved = Counter(movement.location for movement in movements)
     for location, count in sorted(moved.items()):
         lines = listed.get(location, 0)
-        work.record(synced(location, terms.mode, terms.as_of, lines, count, IMPORTER.actor, at))
+        work.record(synced(location, terms.mode, terms.as_of, lines, count, ACTOR, at))
     return len(movements)

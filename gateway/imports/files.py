@@ -4,17 +4,17 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 DONE, FAILED = 0, 1
 
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".gz", ".csv", ".jsonl", ".ndjson", ".json")
-# What reading a gzipped file raises that was cut off or damaged.
-DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
+# What reading raises, of a gzipped file that was cut off or damaged and of a disk that is.
+DAMAGED = (EOFError, OSError, zlib.error)
 
 
 class Stopped(Exception):  # noqa: N818
@@ -41,17 +41,41 @@ def position(raw: io.BufferedReader) -> int:
     return raw.tell() if raw.seekable() else 0
 
 
+class Rejects:
+    """The lines left out of a file, as CSV: who reads it while the import runs sees all that there are so far."""
+
+    def __init__(self, file: Path, written: TextIO) -> None:
+        self._file = file
+        self._written = written
+        self._writer = csv.writer(written)
+
+    def write(self, row: Sequence[object]) -> None:
+        """Raises Stopped where it cannot."""
+        try:
+            self._writer.writerow(row)
+            self._written.flush()
+        except OSError as error:
+            raise _unwritten(self._file, error) from error
+
+
 @contextmanager
-def rejects_of(file: Path, rejects: Path) -> Iterator[Any]:
-    """A CSV writer of the lines left out of a file. Raises Stopped where `rejects` cannot be written."""
-    if rejects.exists() and rejects.samefile(file):
-        raise Stopped(f"{rejects} is what is imported. Name another with --rejects FILE.")
+def rejects_of(file: Path, rejects: Path) -> Iterator[Rejects]:
+    """Where the lines left out of a file go. Raises Stopped where `rejects` cannot be written."""
     try:
+        if rejects.exists() and rejects.samefile(file):
+            raise Stopped(f"{rejects} is what is imported. Name another with --rejects FILE.")
         written = rejects.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
-        raise Stopped(f"{rejects} cannot be written: {error.strerror}. Name another with --rejects FILE.") from error
-    with written:
-        yield csv.writer(written)
+        raise _unwritten(rejects, error) from error
+    try:
+        yield Rejects(rejects, written)
+    finally:
+        with suppress(OSError):  # What could not be written was said already.
+            written.close()
+
+
+def _unwritten(file: Path, error: OSError) -> Stopped:
+    return Stopped(f"{file} cannot be written: {error.strerror}. Name another with --rejects FILE.")
 
 
 def beside(file: Path) -> Path:

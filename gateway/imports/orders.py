@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import typer
 from babel import Locale
@@ -25,7 +24,18 @@ from domain.orders.taking_in import (
     take_in_cancellations,
     take_in_sales,
 )
-from gateway.imports.files import DAMAGED, DONE, FAILED, Stopped, beside, opened, position, rejects_of, unpacked
+from gateway.imports.files import (
+    DAMAGED,
+    DONE,
+    FAILED,
+    Rejects,
+    Stopped,
+    beside,
+    opened,
+    position,
+    rejects_of,
+    unpacked,
+)
 from gateway.settings import Settings
 from gateway.wiring import wire
 from persistence.unit_of_work import SqlWorld
@@ -132,7 +142,7 @@ class _Lines:
 class _Import:
     """One run over a file. `account` adds up to the lines read once it has run."""
 
-    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Any, terms: Terms) -> None:
+    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Rejects, terms: Terms) -> None:
         self.account = Account()
         self.read = 0
         self.rejected = 0
@@ -148,7 +158,7 @@ class _Import:
     async def run(self, label: str) -> float:
         """Take in everything; answers how many seconds it took."""
         started = time.perf_counter()
-        self._rejects.writerow(["line", "reason", *self._lines.header])
+        self._rejects.write(["line", "reason", *self._lines.header])
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             for batch in _batches(grouped(self._understood())):
                 await self._open_channels(batch)
@@ -214,7 +224,7 @@ class _Import:
 
     def _write_rejects(self) -> None:
         for each in sorted(self.account.rejected, key=lambda each: each.number):
-            self._rejects.writerow([each.number, each.reason, *self._cells.pop(each.number)])
+            self._rejects.write([each.number, each.reason, *self._cells.pop(each.number)])
         self.rejected += len(self.account.rejected)
         self.account.rejected.clear()
 

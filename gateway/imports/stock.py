@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from stat import S_ISREG
 
 import orjson
 import typer
@@ -21,12 +21,24 @@ from domain.inventory.importing import (
     StockLine,
     StockTerms,
     check_terms,
+    misaligned,
     read_line,
     take_in_stock,
     zero_unlisted,
 )
 from domain.inventory.model import StockFeedMode
-from gateway.imports.files import DAMAGED, DONE, FAILED, Stopped, beside, opened, position, rejects_of, unpacked
+from gateway.imports.files import (
+    DAMAGED,
+    DONE,
+    FAILED,
+    Rejects,
+    Stopped,
+    beside,
+    opened,
+    position,
+    rejects_of,
+    unpacked,
+)
 from gateway.settings import Settings
 from gateway.wiring import wire
 from persistence.listed import Listed
@@ -95,20 +107,25 @@ class _Lines:
     """
 
     def __init__(self, file: Path, raw: io.BufferedReader) -> None:
-        known = file.stat()
-        self.size = known.st_size
-        self.written_at = datetime.fromtimestamp(known.st_mtime, UTC)
+        self._found = file.stat()
+        self.size = self._found.st_size
         self.is_cut_off = False
         self._file = file
         self._raw = raw
         self._source = unpacked(raw)
         self._number = 0
         first = self._next().removeprefix(codecs.BOM_UTF8)
-        self._is_json = first.startswith(b"{")
+        self._is_json = first.lstrip().startswith(b"{")
         self._first = first if self._is_json else b""
         self._header = [] if self._is_json else self._columns(first)
-        self._width = len(self._header)
         self._places = [self._header.index(name) for name in (*COLUMNS, "bin") if name in self._header]
+
+    @property
+    def written_at(self) -> datetime:
+        """Raises Stopped for a pipe, which was not written at any one moment."""
+        if not S_ISREG(self._found.st_mode):
+            raise Stopped(f"{self._file} does not say when it was written. Name the moment it tells of with --as-of.")
+        return datetime.fromtimestamp(self._found.st_mtime, UTC)
 
     @property
     def position(self) -> int:
@@ -122,18 +139,18 @@ class _Lines:
         while line:
             if line.strip():
                 said = self._understood(line, understood)
-                is_whole = line.endswith(b"\n") or len(line) > LINE_BYTES_MAX
-                self.is_cut_off = isinstance(said, Rejected) and not is_whole
+                is_in_part = isinstance(said, Rejected) and (said.named is None or said.is_in_part)
+                self.is_cut_off = is_in_part and not line.endswith(b"\n")
                 yield self._number, line, said
             line = self._next()
 
     def _understood(self, line: bytes, understood: Callable[[str], StockLine | Rejected]) -> StockLine | Rejected:
         if len(line) > LINE_BYTES_MAX:
-            return Rejected(self._number, f"It is longer than {LINE_BYTES_MAX} bytes.")
+            return Rejected(self._number, f"It is longer than {LINE_BYTES_MAX} bytes.", None)
         try:
             return understood(line.decode())
         except UnicodeDecodeError:
-            return Rejected(self._number, "It is not UTF-8.")
+            return Rejected(self._number, "It is not UTF-8.", None)
 
     def _of_json(self, text: str) -> StockLine | Rejected:
         try:
@@ -141,18 +158,16 @@ class _Lines:
         except orjson.JSONDecodeError:
             said = None
         if not isinstance(said, dict):
-            return Rejected(self._number, "It is no JSON object.")
+            return Rejected(self._number, "It is no JSON object.", None)
         return read_line(self._number, said.get("sku"), said.get("location"), said.get("quantity"), said.get("bin"))
 
     def _of_cells(self, text: str) -> StockLine | Rejected:
         try:
             cells = _cells(text)
         except csv.Error:
-            return Rejected(self._number, "Its columns cannot be told apart.")
-        if len(cells) != self._width:
-            sku, location = self._places[:2]
-            key = (cells[sku], cells[location]) if len(cells) > max(sku, location) else None
-            return Rejected(self._number, f"Its columns are {len(cells)}; the header has {self._width}.", key)
+            return Rejected(self._number, "Its columns cannot be told apart: a quote that opens must close.", None)
+        if len(cells) != len(self._header):
+            return misaligned(self._number, cells, self._header)
         told = [cells[place] for place in self._places]
         return read_line(self._number, told[0], told[1], told[2], told[3] if len(told) > 3 else None)
 
@@ -166,6 +181,8 @@ class _Lines:
                 f"{self._file} lacks the columns {', '.join(missing)}. The first line of a CSV file must name at least "
                 f"{', '.join(COLUMNS)}; or each line is a JSON object of them."
             )
+        if repeated := [name for name in (*COLUMNS, "bin") if header.count(name) > 1]:
+            raise Stopped(f"{self._file} has the columns {', '.join(repeated)} more than once.")
         return header
 
     def _next(self) -> bytes:
@@ -195,7 +212,7 @@ class _Import:
     changed, zeroed: levels. not_zeroed: why a snapshot's rest was left as it was, a sentence for each place.
     """
 
-    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Any, terms: StockTerms, listed: Listed) -> None:
+    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Rejects, terms: StockTerms, listed: Listed) -> None:
         self.taken = 0
         self.rejected = 0
         self.changed = 0
@@ -208,13 +225,15 @@ class _Import:
         self._listed = listed
         # Places with a line that was taken: those that a snapshot is the whole truth of.
         self._places: set[str] = set()
+        # The first line that may tell of any level at all; 0 is none.
+        self._unknown = 0
 
     async def run(self, label: str) -> float:
         """Take in everything; answers how many seconds it took."""
         started = time.perf_counter()
         async with self._world.work() as work:
             await check_terms(work, self.terms)
-        self._rejects.writerow(["line", "reason", "said"])
+        self._rejects.write(["line", "reason", "said"])
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             lines = iter(self._lines)
             while batch := list(islice(lines, BATCH_LINES)):
@@ -232,7 +251,8 @@ class _Import:
             if earlier == said.number:
                 lines.append(said)
             else:
-                rejected.append(Rejected(said.number, f"Line {earlier} tells of this SKU at this location already."))
+                reason = f"Line {earlier} tells of this SKU at this location already."
+                rejected.append(Rejected(said.number, reason, [said.key]))
         async with self._world.work() as work:
             taken = await take_in_stock(work, lines, self.terms)
         self.taken += len(taken.lines)
@@ -244,17 +264,18 @@ class _Import:
         if not rejected:
             return
         as_they_came = {number: line for number, line, _ in batch}
-        for each in sorted(rejected):
-            if each.key is not None:
-                self._listed.mention(each.key)
+        for each in sorted(rejected, key=lambda each: each.number):
+            for key in each.named or ():
+                self._listed.mention(key)
+            if each.named is None:
+                self._unknown = self._unknown or each.number
             said = as_they_came[each.number].decode(errors="surrogateescape").rstrip("\r\n")
-            self._rejects.writerow([each.number, each.reason, said])
+            self._rejects.write([each.number, each.reason, said])
         self.rejected += len(rejected)
 
     async def _zero_unlisted(self) -> None:
-        if self._lines.is_cut_off or not self.taken:
-            what = "The file ends in the middle of a line" if self._lines.is_cut_off else "No line was taken"
-            self.not_zeroed.append(f"{what}, so nothing was zeroed. Import it again whole.")
+        if reason := self._untrusted():
+            self.not_zeroed.append(f"{reason}, so nothing was zeroed. Mend the file and import it again.")
             return
         places = sorted(self.terms.locations or self._places)
         with typer.progressbar(places, label="Zeroing what is not listed") as bar:
@@ -263,6 +284,14 @@ class _Import:
                     await self._zero_unlisted_at(place)
                 except Refused as refused:
                     self.not_zeroed.append(f"Nothing was zeroed at {place} any more. {refused}")
+
+    def _untrusted(self) -> str:
+        """Why the file cannot be the whole truth of any place; empty where it can."""
+        if self._lines.is_cut_off:
+            return "The file ends in the middle of a line"
+        if self._unknown:
+            return f"Line {self._unknown} may tell of any SKU"
+        return "" if self.taken else "No line was taken"
 
     async def _zero_unlisted_at(self, place: str) -> None:
         after = ""
