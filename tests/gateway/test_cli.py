@@ -76,6 +76,10 @@ def test_a_token_is_printed_and_nothing_else(orderloom, tmp_path):
         (["token", "--role", "customer"], {}, 2, "--customer ID"),
         (["token", "--role", "king"], {}, 2, "'king' is not one of"),
         (["import", "orders", "nowhere.csv"], {}, 2, "'nowhere.csv' does not exist"),
+        (["import", "stock", "nowhere.csv"], {}, 2, "'nowhere.csv' does not exist"),
+        (["import", "stock", __file__, "--as-of", "yesterday"], {}, 2, "'yesterday' is no moment: write it as in 2026"),
+        (["import", "stock", __file__, "--as-of", "2026-05-01T10:00:00"], {}, 2, "is no moment"),
+        (["import", "stock", __file__, "--as-of", "0001-01-01T00:00:00+02:00"], {}, 2, "is no moment"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(orderloom, arguments, settings, code, sentence):
@@ -86,6 +90,17 @@ def test_what_cannot_be_done_is_said_in_a_sentence(orderloom, arguments, setting
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
     assert done.stdout == ""
+
+
+def test_stock_is_imported_as_of_a_moment_said_with_any_offset_and_lines_left_out_end_it_with_3(orderloom, tmp_path):
+    stock = tmp_path / "stock.csv"
+    stock.write_text("sku,location,quantity\nNOBODY,nowhere,1\n")
+
+    done = orderloom("import", "stock", str(stock), "--as-of", "2026-05-01T12:00:00+02:00", "--mode", "delta")
+
+    assert done.returncode == 3
+    assert f"1 lines read: 0 taken, 1 rejected (see {tmp_path / 'stock.rejects.csv'})." in done.stdout
+    assert "As of 2026-05-01T10:00:00Z: 0 levels changed" in done.stdout
 
 
 def test_a_database_made_with_another_secret_is_not_opened(orderloom, tmp_path):
