@@ -84,8 +84,10 @@ class Watches:
             async for change in follower:
                 yield change
         finally:
-            if watch.leave(follower) and self._watches.get(question) is watch:
-                del self._watches[question]
+            if watch.leave(follower):
+                if self._watches.get(question) is watch:
+                    del self._watches[question]
+                await watch.stop()
 
 
 class _Watch:
@@ -125,10 +127,12 @@ class _Watch:
         """Whether it was the last."""
         follower.end(None)
         self._followers.discard(follower)
-        if self._followers:
-            return False
+        return not self._followers
+
+    async def stop(self) -> None:
         self._running.cancel()
-        return True
+        with suppress(asyncio.CancelledError):
+            await self._running
 
     async def _run(self) -> None:
         error: Exception | None = None
