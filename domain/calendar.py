@@ -1,9 +1,10 @@
 """When a place is open, and when work that takes so many of its open minutes is done."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 # A place that does not open within a year is closed for good, and no work takes longer.
@@ -34,18 +35,34 @@ class OpeningHours:
     closes: time
 
 
+class Holidays(Protocol):
+    """The public holidays of a country or region, of every year: those days are in it.
+
+    code: ISO 3166-1 or -2, e.g. IT or DE-BY. Two of one code are equal.
+    """
+
+    @property
+    def code(self) -> str: ...
+
+    def __contains__(self, day: object, /) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A place's working time. timezone: IANA. hours: empty is open at all hours. closures, cutoff: local."""
+    """A place's working time. timezone: IANA. hours: empty is open at all hours.
+
+    closures, holidays: local days on which it is closed all day. cutoff: local.
+    """
 
     timezone: str
     hours: tuple[OpeningHours, ...] = ()
     closures: frozenset[date] = frozenset()
     cutoff: time = NO_CUTOFF
+    holidays: Container[date] = frozenset()
 
 
 def is_open(calendar: Calendar, instant: datetime) -> bool:
-    today = instant.astimezone(ZoneInfo(calendar.timezone)).date()
+    today = _local_day(calendar, instant)
     return any(opens <= instant < closes for opens, closes in _openings_on(calendar, today))
 
 
@@ -84,17 +101,40 @@ def add_working_minutes(calendar: Calendar, instant: datetime, minutes: int) -> 
 
 def ready_by(calendar: Calendar, released_at: datetime, processing_minutes: int) -> datetime | None:
     """When work released at an instant is done: after the cut-off it starts the next working day."""
+    return add_working_minutes(calendar, _begins(calendar, released_at), processing_minutes)
+
+
+def release_by(calendar: Calendar, released_at: datetime) -> datetime | None:
+    """The latest instant at which work would still be done when work released at `released_at` is.
+
+    Where that is worked on at once, it is the instant itself: every minute later is a minute more. Else it is when the
+    place opens to begin it, or that day's cut-off where that comes before. None where the place stays closed.
+    """
+    starts = opens_next(calendar, _begins(calendar, released_at))
+    return None if starts is None else min(starts, _cutoff_on(calendar, _local_day(calendar, starts)))
+
+
+def _begins(calendar: Calendar, released_at: datetime) -> datetime:
+    """From when on work is done at the next opening: at once, or the next day where it comes after the cut-off."""
+    today = _local_day(calendar, released_at)
+    if released_at <= _cutoff_on(calendar, today):
+        return released_at
+    return _utc(today + timedelta(days=1), time(), ZoneInfo(calendar.timezone))
+
+
+def _cutoff_on(calendar: Calendar, day: date) -> datetime:
+    """The instant of a local day's cut-off; of one that the clocks show twice, the second."""
     zone = ZoneInfo(calendar.timezone)
-    released = released_at.astimezone(zone)
-    if released.time() <= calendar.cutoff:
-        return add_working_minutes(calendar, released_at, processing_minutes)
-    tomorrow = datetime.combine(released.date() + timedelta(days=1), time(), zone)
-    return add_working_minutes(calendar, tomorrow.astimezone(UTC), processing_minutes)
+    return max(_utc(day, calendar.cutoff.replace(fold=fold), zone) for fold in (0, 1))
+
+
+def _local_day(calendar: Calendar, instant: datetime) -> date:
+    return instant.astimezone(ZoneInfo(calendar.timezone)).date()
 
 
 def _openings_from(calendar: Calendar, instant: datetime) -> Iterator[tuple[datetime, datetime]]:
     """What is left of the openings from an instant on, in UTC and in order."""
-    today = instant.astimezone(ZoneInfo(calendar.timezone)).date()
+    today = _local_day(calendar, instant)
     for days in range(DAYS_SEARCHED_MAX):
         for opens, closes in _openings_on(calendar, today + timedelta(days=days)):
             if closes > instant:
@@ -103,7 +143,7 @@ def _openings_from(calendar: Calendar, instant: datetime) -> Iterator[tuple[date
 
 def _openings_on(calendar: Calendar, day: date) -> Iterator[tuple[datetime, datetime]]:
     """A local day's openings in UTC and in order, without those that a clock change swallows."""
-    if day in calendar.closures:
+    if day in calendar.closures or day in calendar.holidays:
         return
     zone = ZoneInfo(calendar.timezone)
     if not calendar.hours:

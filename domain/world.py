@@ -6,6 +6,7 @@ from typing import Protocol
 
 from domain.access import Viewer
 from domain.availability.ports import AvailabilityReads, Views, ViewsReads
+from domain.calendar import Holidays
 from domain.catalog.ports import Catalog, CatalogReads
 from domain.clock import Clock
 from domain.customers.ports import Customers, CustomersReads
@@ -18,6 +19,7 @@ from domain.jobs import NewJob
 from domain.orders.ports import Orders, OrdersReads
 from domain.paging import Page, Slice
 from domain.payments.ports import Payments, PaymentsReads, Providers
+from domain.places import PlacesReads
 from domain.promising.ports import Promising, PromisingReads
 
 
@@ -75,6 +77,8 @@ class Reads(Protocol):
     def availability(self) -> AvailabilityReads: ...
     @property
     def views(self) -> ViewsReads: ...
+    @property
+    def places(self) -> PlacesReads: ...
     @property
     def log(self) -> LogReads: ...
 
@@ -148,6 +152,9 @@ class World(Protocol):
     def live(self) -> Live: ...
     @property
     def guesses(self) -> Guesses: ...
+
+    def public_holidays(self, code: str) -> Holidays | None:
+        """The holidays of an ISO 3166-1 country or 3166-2 region; None where it has none that are known."""
 
     def work(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work: a clean exit commits it and makes its events readable, an exception rolls it back."""

@@ -208,6 +208,27 @@ def import_stock(
     raise typer.Exit(_run(work))
 
 
+@imports.command("places")
+def import_places(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, readable=True, help="Postal codes as GeoNames has them, also gzipped."
+        ),
+    ],
+    rejects: Annotated[Path | None, typer.Option(help="Where lines left out are written; beside the file.")] = None,
+) -> None:
+    """Learn where postal codes are, in place of all that was known of the file's countries.
+
+    Run twice it changes nothing. Ends with 3 where it left lines out, and names them.
+    """
+    from gateway.imports.places import import_places as imported
+
+    settings = _settings()
+    _run(_prepared(settings))
+    raise typer.Exit(_run(imported(settings, file, rejects=rejects)))
+
+
 def main() -> None:
     app(prog_name="orderloom")
 

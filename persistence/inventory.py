@@ -46,6 +46,7 @@ from domain.money import Money
 from domain.paging import Page, Slice
 from persistence.customers import address_of
 from persistence.database import Statements
+from persistence.holidays import PublicHolidays
 from persistence.paging import ListOfEach, slice_of
 from persistence.sql import among, given
 from persistence.tables.columns import UtcDateTime
@@ -85,6 +86,10 @@ class SqlInventory:
     async def locations(self) -> list[StockLocation]:
         rows = await self._statements.fetch(select(LOCATIONS).order_by(LOCATIONS.c.code))
         return [_location(row) for row in rows]
+
+    async def locations_passing(self, filter: LocationFilter) -> list[StockLocation]:
+        passing = select(LOCATIONS).where(*self._passing(filter)).order_by(LOCATIONS.c.code)
+        return [_location(row) for row in await self._statements.fetch(passing)]
 
     async def locations_by_code(self, codes: Sequence[str]) -> Mapping[str, StockLocation]:
         rows = await self._statements.fetch(select(LOCATIONS).where(among(LOCATIONS.c.code, codes)))
@@ -300,6 +305,7 @@ def _location(row: Row[Any]) -> StockLocation:
             for weekday, opens, closes in row.opening_hours
         ),
         closures=tuple(map(date.fromisoformat, row.closures)),
+        holidays=None if row.holidays is None else PublicHolidays(row.holidays),
         cutoff=row.cutoff,
         processing_minutes=row.processing_minutes,
         daily_capacity=row.daily_capacity,
@@ -326,6 +332,7 @@ def _location_row(location: StockLocation) -> dict[str, Any]:
             [hours.weekday.value, hours.opens.isoformat(), hours.closes.isoformat()] for hours in location.opening_hours
         ],
         "closures": [day.isoformat() for day in location.closures],
+        "holidays": None if location.holidays is None else location.holidays.code,
         "cutoff": location.cutoff,
         "processing_minutes": location.processing_minutes,
         "daily_capacity": location.daily_capacity,

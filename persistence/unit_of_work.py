@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from domain.calendar import Holidays
 from domain.clock import Clock
 from domain.events import NewEvent
 from domain.ids import Ids
@@ -18,11 +19,13 @@ from persistence.catalog import SqlCatalog
 from persistence.customers import SqlCustomers
 from persistence.database import Database, Statements, Transaction
 from persistence.fulfillment import SqlFulfillment
+from persistence.holidays import public_holidays
 from persistence.idempotency import SqlIdempotencyKeys
 from persistence.inventory import SqlInventory
 from persistence.log import EventNumbering, SqlLog
 from persistence.orders import SqlOrders
 from persistence.payments import SqlPayments
+from persistence.places import SqlPlaces
 from persistence.promising import SqlPromising
 from persistence.sealing import Vault
 from persistence.supply import SqlSupply
@@ -42,6 +45,7 @@ class SqlReads:
         self.payments = SqlPayments(statements)
         self.orders = SqlOrders(statements, vault)
         self.fulfillment = SqlFulfillment(statements, vault)
+        self.places = SqlPlaces(statements)
         self.log = SqlLog(statements)
 
 
@@ -108,6 +112,9 @@ class SqlWorld:
 
     def __post_init__(self) -> None:
         self.reads = SqlFreeReads(self.database, self.digests, self.clock)
+
+    def public_holidays(self, code: str) -> Holidays | None:
+        return public_holidays(code)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqlUnitOfWork]:

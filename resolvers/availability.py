@@ -21,6 +21,7 @@ from domain.paging import page
 from resolvers import inputs
 from resolvers.catalog import is_seen
 from resolvers.context import Context
+from resolvers.places import located
 
 if TYPE_CHECKING:
     from schema.common import DestinationInput
@@ -60,7 +61,7 @@ async def availability(
     """For each SKU in the order asked; None for one that is not there for the caller."""
     if len(skus) > SKUS_PER_QUESTION_MAX:
         raise Refused(invalid(f"At most {SKUS_PER_QUESTION_MAX} SKUs are asked for at a time.", "skus"))
-    question, world = _question(context, channel, view, destination), context.world
+    question, world = await _question(context, channel, view, destination), context.world
     found = await service.answers(
         world.reads, question, skus, world.clock.now(), seen=lambda variant: is_seen(context, variant.product_status)
     )
@@ -75,16 +76,18 @@ async def variant_availability(
     destination: "DestinationInput | None" = None,
 ) -> Availability:
     answer: Availability = await context.load(
-        answers, Asked(_question(context, channel, view, destination), variant.sku)
+        answers, Asked(await _question(context, channel, view, destination), variant.sku)
     )
     return answer
 
 
-def _question(
+async def _question(
     context: Context, channel: str | None, view: str | None, destination: "DestinationInput | None"
 ) -> Question:
-    """Raises Refused for a country there is not."""
-    place = None if destination is None else inputs.destination(destination, "destination")
+    """Raises Refused for a country there is not, and for a destination that nobody knows."""
+    place = None
+    if destination is not None:
+        place = await located(context, inputs.destination(destination, "destination"), "destination")
     return Question(channel=channel, view=view, destination=place, for_staff=context.has(Scope.INVENTORY_READ))
 
 

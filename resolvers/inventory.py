@@ -8,7 +8,7 @@ import strawberry
 from strawberry import Parent
 
 from domain.access import locations_stocked
-from domain.calendar import NO_CUTOFF, OpeningHours
+from domain.calendar import NO_CUTOFF, Holidays, OpeningHours
 from domain.catalog.model import Variant
 from domain.errors import Refused, invalid
 from domain.ids import split
@@ -187,7 +187,7 @@ async def stock_locations(context: Context, filter: "StockLocationFilter | None"
 @reports
 async def save_stock_location(context: Context, input: "StockLocationInput") -> StockLocation:
     async with context.work() as work:
-        saved = await service.save_stock_location(work, _location(input), context.viewer)
+        saved = await service.save_stock_location(work, _location(context, input), context.viewer)
     context.forget()
     return saved
 
@@ -215,7 +215,7 @@ def _filter(input: "StockLocationFilter | None") -> LocationFilter:
     )
 
 
-def _location(input: "StockLocationInput") -> SaveStockLocation:
+def _location(context: Context, input: "StockLocationInput") -> SaveStockLocation:
     return SaveStockLocation(
         code=input.code,
         name=input.name.strip(),
@@ -226,6 +226,7 @@ def _location(input: "StockLocationInput") -> SaveStockLocation:
         tags=tuple(input.tags or ()),
         opening_hours=tuple(OpeningHours(one.weekday, one.opens, one.closes) for one in input.opening_hours or ()),
         closures=tuple(sorted(set(input.closures or ()))),
+        holidays=None if input.holidays is None else _holidays(context, input.holidays),
         cutoff=NO_CUTOFF if input.cutoff is None else input.cutoff,
         processing_minutes=input.processing_minutes or 0,
         daily_capacity=input.daily_capacity,
@@ -233,6 +234,16 @@ def _location(input: "StockLocationInput") -> SaveStockLocation:
         stock_accuracy=input.stock_accuracy,
         active=input.active is not False,
     )
+
+
+def _holidays(context: Context, code: str) -> Holidays:
+    known = context.world.public_holidays(code)
+    if known is None:
+        sentence = (
+            f"No holidays are known of {code!r:.40}: name a country or a region as ISO 3166 does, e.g. IT or DE-BY."
+        )
+        raise Refused(invalid(sentence, "holidays"))
+    return known
 
 
 def _adjustment(input: "AdjustStockInput") -> AdjustStock:

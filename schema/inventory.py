@@ -85,6 +85,10 @@ class StockLocation(Node):
     tags: list[str]
     opening_hours: list[OpeningHours]
     closures: list[date]
+    holidays: str | None = plain(
+        lambda location: location.holidays and location.holidays.code,
+        description="The country or region, as ISO 3166 codes it, on whose public holidays it is closed, too.",
+    )
     cutoff: time = strawberry.field(description="Orders released after this local time start the next working day.")
     processing_minutes: int = strawberry.field(
         description="Working minutes from release to handover or ready for pickup, as configured."
@@ -205,6 +209,10 @@ class StockLocationInput:
     tags: list[str] | None = None
     opening_hours: list[OpeningHoursInput] | None = None
     closures: list[date] | None = None
+    holidays: str | None = strawberry.field(
+        default=None,
+        description="Closes it on a country's or region's public holidays of every year; ISO 3166, e.g. IT or DE-BY.",
+    )
     cutoff: time | None = None
     processing_minutes: int | None = None
     daily_capacity: int | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import Enum
 
-from domain.calendar import NO_CUTOFF, Calendar, OpeningHours
+from domain.calendar import NO_CUTOFF, Calendar, Holidays, OpeningHours
 from domain.errors import Problem
 from domain.ids import prefixed
 from domain.money import Money
@@ -34,7 +34,7 @@ class LocationCapability(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLocation:
-    """opening_hours: empty is open at all hours. cutoff: local. stock_accuracy: 0 to 1."""
+    """opening_hours: empty is open at all hours. holidays: closed on them. cutoff: local. stock_accuracy: 0 to 1."""
 
     code: str
     name: str
@@ -45,6 +45,7 @@ class StockLocation:
     tags: tuple[str, ...] = ()
     opening_hours: tuple[OpeningHours, ...] = ()
     closures: tuple[date, ...] = ()
+    holidays: Holidays | None = None
     cutoff: time = NO_CUTOFF
     processing_minutes: int = 0
     daily_capacity: int | None = None
@@ -59,7 +60,9 @@ class StockLocation:
     @property
     def calendar(self) -> Calendar:
         """When work is done here."""
-        return Calendar(self.timezone, self.opening_hours, frozenset(self.closures), self.cutoff)
+        return Calendar(
+            self.timezone, self.opening_hours, frozenset(self.closures), self.cutoff, self.holidays or frozenset()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

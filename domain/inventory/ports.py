@@ -23,6 +23,9 @@ class InventoryReads(Protocol):
     async def locations(self) -> list[StockLocation]:
         """All, active or not, by code."""
 
+    async def locations_passing(self, filter: LocationFilter) -> list[StockLocation]:
+        """All that pass, by code."""
+
     async def locations_by_code(self, codes: Sequence[str]) -> Mapping[str, StockLocation]: ...
 
     async def locations_page(self, filter: LocationFilter, page: Page) -> Slice[StockLocation]:

@@ -12,7 +12,7 @@ from typing import TextIO
 DONE, FAILED = 0, 1
 
 _GZIP = b"\x1f\x8b"
-_ENDINGS = (".gz", ".csv", ".jsonl", ".ndjson", ".json")
+_ENDINGS = (".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt")
 # What reading raises, of a gzipped file that was cut off or damaged and of a disk that is.
 DAMAGED = (EOFError, OSError, zlib.error)
 

@@ -11,6 +11,7 @@ from persistence.tables import (
     log,
     orders,
     payments,
+    places,
     promising,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "metadata",
     "orders",
     "payments",
+    "places",
     "promising",
 ]

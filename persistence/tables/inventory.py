@@ -22,6 +22,7 @@ class StockLocationRow(SQLModel, table=True):
     tags: list[str] = Field(sa_type=Json)
     opening_hours: list[list[str]] = Field(sa_type=Json)
     closures: list[str] = Field(sa_type=Json)
+    holidays: str | None
     cutoff: time = Field(sa_type=Time)
     processing_minutes: int
     daily_capacity: int | None

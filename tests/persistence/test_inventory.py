@@ -23,6 +23,7 @@ from domain.money import Money
 from domain.paging import Page
 from domain.places import Address, GeoPoint
 from persistence.database import Database
+from persistence.holidays import PublicHolidays
 from persistence.inventory import SqlInventory
 from persistence.tables.catalog import ProductRow, VariantRow
 from persistence.tables.inventory import StockMovementRow
@@ -41,6 +42,7 @@ STORE = StockLocation(
         OpeningHours(Weekday.MONDAY, time(15), time(19, 30)),
     ),
     closures=(date(2026, 8, 15),),
+    holidays=PublicHolidays("IT-MI"),
     cutoff=time(14, 30),
     processing_minutes=120,
     daily_capacity=80,
@@ -97,6 +99,16 @@ async def test_a_location_comes_back_as_it_was_saved_and_saving_again_replaces_i
 
     await inventory.save_location(WAREHOUSE)
     assert await inventory.locations_by_code(["wh-lyon", "nowhere"]) == {"wh-lyon": WAREHOUSE}
+
+
+async def test_locations_that_pass_a_filter_are_listed_by_code(database):
+    inventory = SqlInventory(database)
+    await inventory.save_location(replace(STORE, code="store-gone", active=False))
+    await inventory.save_location(replace(STORE, code="store-asti"))
+
+    passing = await inventory.locations_passing(LocationFilter(capabilities=(LocationCapability.PICKUP,)))
+
+    assert [location.code for location in passing] == ["store-asti", "store-milan"]
 
 
 async def test_levels_are_the_sums_of_their_movements(database):

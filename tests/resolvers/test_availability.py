@@ -2,6 +2,8 @@
 
 import pytest
 
+from domain.places import PostalCode
+from tests.domain.stock import PARIS
 from tests.resolvers import stock
 from tests.resolvers.stock import MILANESE, OPERATIONS, SHOPPER, furnish
 from tests.shop import a_shop
@@ -62,6 +64,42 @@ async def test_a_destination_puts_the_nearest_place_first(shop):
     places = [(place["location"]["code"], place["quantity"], place["status"]) for place in answer["locations"]]
     assert places == [("paris", 3, "LOW_STOCK"), ("milan", 20, "IN_STOCK")]
     assert answer["locations"][0]["distanceKm"] == pytest.approx(6, abs=1)
+
+
+async def test_a_destination_may_be_a_city_or_a_postal_code_and_be_named_beside_each_variant(shop):
+    async with shop.world.work() as work:
+        await work.places.keep_postal_codes([PostalCode("FR", "75001", PARIS)], "edn_1")
+    query = """query ($destination: DestinationInput!) { variants(skus: ["SHIRT", "SKIRT"]) {
+      availability(destination: $destination) { locations(first: 1) { location { code } distanceKm } } } }"""
+
+    for destination in ({"country": "FR", "city": "Paris"}, {"country": "FR", "postalCode": "75001"}):
+        (answer,) = await ask(shop, ["SHIRT"], destination=destination)
+        shirt, _ = (await stock.ask(shop, query, SHOPPER, destination=destination))["variants"]
+        for nearest in (answer["locations"][0], shirt["availability"]["locations"][0]):
+            assert nearest["location"]["code"] == "paris"
+            assert nearest["distanceKm"] < 10
+
+
+async def test_a_destination_that_is_only_a_country_sorts_nothing_by_distance_and_an_unknown_one_is_refused(shop):
+    (answer,) = await ask(shop, ["SHIRT"], destination={"country": "FR"})
+
+    places = [(place["location"]["code"], place["distanceKm"]) for place in answer["locations"]]
+    assert places == [("milan", None), ("paris", None)]
+    for nowhere in ({"city": "Atlantis"}, {"postalCode": "00000"}):
+        assert await refusal(shop, ["SHIRT"], destination={"country": "FR", **nowhere}) == "NOT_FOUND"
+
+
+async def test_many_variants_seen_from_one_place_locate_it_once(shop):
+    query = """query ($skus: [String!]!, $destination: DestinationInput!) { variants(skus: $skus) {
+      availability(destination: $destination) { quantity } } }"""
+    destination = {"country": "FR", "postalCode": "75001", "city": "Paris"}
+
+    async def cost(*skus):
+        asked = stock.ask(shop, query, SHOPPER, skus=skus, destination=destination)
+        return await stock.statements(shop, asked)
+
+    await cost("SHIRT", "SKIRT", "SET")
+    assert await cost("SHIRT", "SKIRT", "SET") == await cost("SHIRT")
 
 
 async def test_the_reasons_are_told_to_staff_alone_and_to_associates_of_their_places(shop):

@@ -1,9 +1,11 @@
 """Stock through GraphQL: who sees which, what an adjustment does, and what it leaves alone."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from domain.calendar import opens_next
 from tests.resolvers.stock import MILANESE, OPERATIONS, SHOPPER, answer, ask, furnish, statements
 
 ADJUST = """
@@ -57,6 +59,19 @@ def refusals(payload):
 
 
 # ── Locations ──
+
+
+async def test_a_location_is_closed_on_the_public_holidays_of_a_country_or_region_that_there_is(shop):
+    always_open = {**TURIN, "openingHours": []}
+    for code, expected in (("IT-TO", []), ("XX", [("INVALID", "holidays")])):
+        saved = (await ask(shop, SAVE, input={**always_open, "holidays": code}))["saveStockLocation"]
+        assert refusals(saved) == expected
+
+    found = await ask(shop, '{ stockLocation(code: "turin") { holidays } }')
+    assert found["stockLocation"] == {"holidays": "IT-TO"}
+    (turin,) = (await shop.world.reads.inventory.locations_by_code(["turin"])).values()
+    on_saint_johns, midnight_in_turin = (datetime(2026, 6, 24, hour, tzinfo=UTC) for hour in (10, 22))
+    assert opens_next(turin.calendar, on_saint_johns) == midnight_in_turin
 
 
 async def test_a_location_is_saved_whole_and_read_back(shop):
