@@ -1,18 +1,24 @@
-"""Shipping methods: which of them serve a channel, and how inputs become commands."""
+"""How goods reach people: shipping methods, and places where they are collected."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain.catalog.model import Channel, text_in
-from domain.errors import refuse_all
+from domain.errors import Refused, invalid, refuse_all
 from domain.money import zero
-from domain.promising import service
+from domain.orders.model import LINES_PER_ORDER_MAX
+from domain.promising import pickup, service
 from domain.promising.model import SaveShippingMethod, ShippingMethod, ShippingRate
-from resolvers.catalog import Reading, channels_by_code
+from domain.promising.pickup import BasketLine, PickupOption, PickupQuestion
+from resolvers import inputs
+from resolvers.catalog import Reading, channels_by_code, is_seen
 from resolvers.context import Context
 from resolvers.errors import reports
+from resolvers.places import located
 
 if TYPE_CHECKING:
+    from schema.common import DestinationInput
+    from schema.orders import OrderLineInput
     from schema.promising import ShippingMethodInput, ShippingRateInput
 
 
@@ -39,6 +45,30 @@ def _serves(method: ShippingMethod, channel: Channel) -> bool:
 
 def name_of_method(context: Context, method: ShippingMethod, language: str | None) -> str:
     return text_in(method.names, language, context.language) or method.code
+
+
+async def pickup_options(
+    context: Context,
+    channel: str,
+    lines: Sequence["OrderLineInput"],
+    near: "DestinationInput",
+    within_km: float | None,
+    first: int | None,
+) -> list[PickupOption]:
+    """Raises Refused for what there is not, and for a destination that nobody knows."""
+    if len(lines) > LINES_PER_ORDER_MAX:
+        raise Refused(invalid(f"A basket has at most {LINES_PER_ORDER_MAX} lines, as an order has.", "lines"))
+    question = PickupQuestion(
+        channel=channel,
+        lines=[BasketLine(line.sku, line.quantity) for line in lines],
+        near=await located(context, inputs.destination(near, "near"), "near"),
+        within_km=within_km,
+        first=pickup.OPTIONS if first is None else first,
+    )
+    world = context.world
+    return await pickup.pickup_options(
+        world.reads, question, world.clock.now(), seen=lambda variant: is_seen(context, variant.product_status)
+    )
 
 
 @reports

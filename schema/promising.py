@@ -1,14 +1,18 @@
-"""How goods travel: shipping methods and their rates."""
+"""How goods reach people: shipping methods and their rates, and places where they are collected."""
+
+from datetime import datetime
 
 import strawberry
 
 from domain.access import Scope
-from domain.promising import model
+from domain.promising import model, pickup
 from domain.promising.model import ServiceLevel
 from resolvers import promising
 from resolvers.errors import value_of
 from schema.catalog import LocalizedTextInput
-from schema.common import Info, Money, MoneyInput, Node, UserError
+from schema.common import DestinationInput, Info, Money, MoneyInput, Node, UserError
+from schema.inventory import StockLocation
+from schema.orders import OrderLineInput
 from schema.scalars import CountryCode, LanguageTag
 from schema.shapes import answered, asked, plain, shape_of, shown
 
@@ -71,8 +75,45 @@ class ShippingMethodPayload:
     user_errors: list[UserError]
 
 
+# ── Places where goods are collected ──
+
+
+@shape_of(pickup.PickupLine)
+class PickupLine:
+    sku: str
+    requested: int = strawberry.field(description="In all lines of the basket with this SKU.")
+    available: int
+
+
+@shape_of(pickup.PickupOption, description="A store (or other pickup place) and what it can hand over.")
+class PickupOption:
+    location: StockLocation
+    distance_km: float | None
+    complete: bool = strawberry.field(description="Every line in full.")
+    shipped_to_store: bool = strawberry.field(description="Some of it is sent there from elsewhere first.")
+    lines: list[PickupLine]
+    ready_at: datetime | None
+    order_by: datetime | None = strawberry.field(description="Order by this instant for `readyAt` to hold.")
+    open_now: bool
+
+
 @strawberry.type
 class PromisingQueries:
+    @asked(
+        description="Places near the destination where the basket can be had, nearest first: within 300 km where "
+        "`withinKm` is left out, at most 100. Without lines, the places themselves."
+    )
+    async def pickup_options(
+        self,
+        info: Info,
+        channel: str,
+        lines: list[OrderLineInput],
+        near: DestinationInput,
+        within_km: float | None = None,
+        first: int | None = pickup.OPTIONS,
+    ) -> list[PickupOption]:
+        return shown(await promising.pickup_options(info.context, channel, lines, near, within_km, first))
+
     @asked(description="All, or those that serve a channel.")
     async def shipping_methods(self, info: Info, channel: str | None = None) -> list[ShippingMethod]:
         return shown(await promising.shipping_methods(info.context, channel))

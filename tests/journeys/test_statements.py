@@ -81,6 +81,9 @@ QUERIES = {
       totalCount edges { node { code } } nodes { ...LocationParts } } }""",
     "availability": """query ($skus: [String!]!) { availability(skus: $skus, channel: "web") {
       variant { ...VariantParts } locations { location { code } } explanation { location { code } } } }""",
+    "pickupOptions": """{ pickupOptions(
+      channel: "web", lines: [{sku: "A-0", quantity: 1}], near: {country: "IT"}, first: 6) {
+      lines { sku } location { ...LocationParts } } }""",
     "inboundSupply": """query ($skus: [String!]!) { inboundSupply(skus: $skus) {
       variant { ...VariantParts } destination { ...LocationParts } origin { code } } }""",
     "orders": "{ orders(first: 6) { totalCount edges { node { id } } nodes { ...OrderParts } } }",

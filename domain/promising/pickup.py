@@ -1,0 +1,237 @@
+"""Where a basket can be collected: the places near a destination, what each has of it, and when it is ready there."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
+from typing import Protocol
+
+from domain.availability import service as availability
+from domain.availability.model import Availability, Question
+from domain.availability.ports import AvailabilityReads
+from domain.calendar import is_open, ready_by, release_by
+from domain.catalog.model import Variant
+from domain.catalog.ports import CatalogReads
+from domain.catalog.rules import range_problems
+from domain.errors import Problem, Refused, invalid, not_found, refuse_all
+from domain.inventory.model import QUANTITY_MAX, LocationCapability, LocationFilter, StockLocation
+from domain.inventory.ports import InventoryReads
+from domain.places import Destination, distance_km
+
+WITHIN_KM = 300.0  # Where nobody says how far: further than that nobody drives to collect.
+WITHIN_KM_MAX = 20_016.0  # Half around the earth: everything.
+OPTIONS = 10  # What is shown before "more".
+OPTIONS_MAX = 100  # More pins than a map can show.
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickupQuestion:
+    """near: without a point it is all of its country. within_km: None is WITHIN_KM, where there is a point."""
+
+    channel: str
+    lines: Sequence[BasketLine]
+    near: Destination
+    within_km: float | None = None
+    first: int = OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class PickupLine:
+    """One SKU of the basket. requested: in all its lines. available: to sell at the place, alone."""
+
+    sku: str
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """distance_km: None where the destination has no point."""
+
+    location: StockLocation
+    distance_km: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickupOption:
+    """What a place can hand over, from its own stock.
+
+    complete: every line in full, and together. ready_at: None where it is not complete, or the place never opens.
+    order_by: the latest instant at which an order would still be ready at `ready_at`.
+    """
+
+    location: StockLocation
+    distance_km: float | None
+    lines: Sequence[PickupLine]
+    complete: bool
+    open_now: bool
+    ready_at: datetime | None
+    order_by: datetime | None
+
+    @property
+    def shipped_to_store(self) -> bool:
+        """Never: what is collected somewhere is taken from what is there."""
+        return False
+
+
+class PickupReads(Protocol):
+    @property
+    def availability(self) -> AvailabilityReads: ...
+    @property
+    def catalog(self) -> CatalogReads: ...
+    @property
+    def inventory(self) -> InventoryReads: ...
+
+
+async def pickup_options(
+    reads: PickupReads, question: PickupQuestion, now: datetime, *, seen: Callable[[Variant], bool]
+) -> list[PickupOption]:
+    """The places near a destination where goods are collected, nearest first, each with what it has of a basket.
+
+    seen: variants that the caller may ask for by name. Without lines, every place is complete.
+    Raises Refused with all that is wrong with the question.
+    """
+    requested = _requested(question.lines)
+    refuse_all(list(_form_problems(question)))
+    asked = Question(channel=question.channel, destination=question.near)
+    channel = (await reads.catalog.channels_by_code([question.channel])).get(question.channel)
+    if channel is None or not channel.active:
+        raise Refused(not_found(f"There is no channel {question.channel!r:.80}.", "channel"))
+    places = near(
+        await reads.inventory.locations_passing(LocationFilter(capabilities=(LocationCapability.PICKUP,))),
+        question.near,
+        WITHIN_KM if question.within_km is None else question.within_km,
+    )[: question.first]
+    answers = await availability.answers(reads, asked, list(requested), now, seen=seen) if requested else {}
+    refuse_all(list(_unknown_problems(question.lines, answers)))
+    variants = [answer.variant for answer in answers.values()]
+    parts = shared_parts(variants)
+    of_parts = await availability.answers(reads, asked, parts, now) if parts else {}
+
+    stock = Stock(variants, _by_place(answers), _by_place(of_parts))
+    delay = timedelta(minutes=channel.remorse_minutes)
+    return [_option(place, requested, stock, now, delay) for place in places]
+
+
+def _form_problems(question: PickupQuestion) -> Iterator[Problem]:
+    for place, line in enumerate(question.lines):
+        yield from range_problems(line.quantity, 1, QUANTITY_MAX, "lines", place, "quantity")
+    yield from range_problems(question.first, 1, OPTIONS_MAX, "first")
+    within_km = question.within_km
+    if within_km is None:
+        return
+    if not 0 <= within_km <= WITHIN_KM_MAX:
+        yield invalid(f"{within_km} is out of range: 0 to {WITHIN_KM_MAX:.0f} is right.", "withinKm")
+    if question.near.point is None:
+        yield invalid("A country alone is no place to measure from: name a city, a postal code or a point.", "withinKm")
+
+
+def _unknown_problems(lines: Sequence[BasketLine], answers: Mapping[str, Availability]) -> Iterator[Problem]:
+    for place, line in enumerate(lines):
+        if line.sku not in answers:
+            yield not_found(f"There is no SKU {line.sku!r:.80}.", "lines", place, "sku")
+
+
+def _requested(lines: Sequence[BasketLine]) -> dict[str, int]:
+    """Units of each SKU, in the order in which they are first named."""
+    requested: dict[str, int] = {}
+    for line in lines:
+        requested[line.sku] = requested.get(line.sku, 0) + line.quantity
+    return requested
+
+
+# ── Which places ──
+
+
+def near(locations: Sequence[StockLocation], destination: Destination, within_km: float) -> list[Nearby]:
+    """Those within a distance of a destination's point, nearest first; without a point its country's, as they come."""
+    there = destination.point
+    if there is None:
+        return [Nearby(location, None) for location in locations if location.address.country == destination.country]
+    places = [
+        Nearby(location, distance_km(location.address.point, there))
+        for location in locations
+        if location.address.point is not None
+    ]
+    return sorted((place for place in places if _distance(place) <= within_km), key=_distance)
+
+
+def _distance(place: Nearby) -> float:
+    return inf if place.distance_km is None else place.distance_km
+
+
+# ── What they have ──
+
+
+def shared_parts(variants: Sequence[Variant]) -> list[str]:
+    """SKUs that more than one of the variants take from stock: what each could have alone, both may not."""
+    takers: dict[str, int] = {}
+    for variant in variants:
+        for component in variant.demand(1):
+            takers[component.sku] = takers.get(component.sku, 0) + 1
+    return [sku for sku, count in takers.items() if count > 1]
+
+
+# Units to sell by SKU, and then by location code.
+Units = Mapping[str, Mapping[str, int]]
+
+
+class Stock:
+    """What places have to sell of a basket's variants. parts: of what these share, as far as that is sold by itself."""
+
+    def __init__(self, variants: Sequence[Variant], units: Units, parts: Units) -> None:
+        self._variants = variants
+        self._units = units
+        self._parts = parts
+        self._shared = shared_parts(variants)
+
+    def of(self, sku: str, location: str) -> int:
+        return self._units[sku].get(location, 0)
+
+    def suffices(self, requested: Mapping[str, int], location: str) -> bool:
+        """Whether the place has every SKU in full, and of what they share enough for all of them together."""
+        if any(self.of(sku, location) < units for sku, units in requested.items()):
+            return False
+        demand: dict[str, int] = {}
+        for variant in self._variants:
+            for component in variant.demand(requested[variant.sku]):
+                demand[component.sku] = demand.get(component.sku, 0) + component.quantity
+        return all(demand[part] <= self._of_part(part, location) for part in self._shared)
+
+    def _of_part(self, part: str, location: str) -> int:
+        """Units of a part there. One that is not sold by itself is there at least as often as a kit of it needs it."""
+        in_kits = [
+            component.quantity
+            for variant in self._variants
+            for component in variant.demand(self.of(variant.sku, location))
+            if component.sku == part
+        ]
+        return max(self._parts.get(part, {}).get(location, 0), *in_kits)
+
+
+def _by_place(answers: Mapping[str, Availability]) -> Units:
+    return {sku: {place.location.code: place.quantity for place in answer.places} for sku, answer in answers.items()}
+
+
+def _option(place: Nearby, requested: Mapping[str, int], stock: Stock, now: datetime, delay: timedelta) -> PickupOption:
+    """delay: how long an order waits for its buyer's second thoughts before it is released."""
+    location, calendar = place.location, place.location.calendar
+    complete = stock.suffices(requested, location.code)
+    released_at = now + delay
+    ready_at = ready_by(calendar, released_at, location.processing_minutes) if complete else None
+    latest = release_by(calendar, released_at) if ready_at else None
+    return PickupOption(
+        location=location,
+        distance_km=place.distance_km,
+        lines=[PickupLine(sku, units, stock.of(sku, location.code)) for sku, units in requested.items()],
+        complete=complete,
+        open_now=is_open(calendar, now),
+        ready_at=ready_at,
+        order_by=None if latest is None else latest - delay,
+    )
