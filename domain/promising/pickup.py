@@ -1,17 +1,19 @@
 """Where a basket can be collected: the places near a destination, what each has of it, and when it is ready there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 from typing import Protocol
 
-from domain.availability import service as availability
-from domain.availability.model import Availability, Question
+from domain.availability.model import Availability, Goods, Question
 from domain.availability.ports import AvailabilityReads
+from domain.availability.rules import Units, availability, to_promise
+from domain.availability.service import weighed
+from domain.availability.weighing import Weighing
 from domain.calendar import is_open, ready_by, release_by
-from domain.catalog.model import Variant
-from domain.catalog.ports import CatalogReads
+from domain.catalog.model import Channel, Variant
 from domain.catalog.rules import range_problems
 from domain.errors import Problem, Refused, invalid, not_found, refuse_all
 from domain.inventory.model import QUANTITY_MAX, LocationCapability, LocationFilter, StockLocation
@@ -84,8 +86,6 @@ class PickupReads(Protocol):
     @property
     def availability(self) -> AvailabilityReads: ...
     @property
-    def catalog(self) -> CatalogReads: ...
-    @property
     def inventory(self) -> InventoryReads: ...
 
 
@@ -99,24 +99,22 @@ async def pickup_options(
     """
     requested = _requested(question.lines)
     refuse_all(list(_form_problems(question)))
-    asked = Question(channel=question.channel, destination=question.near)
-    channel = (await reads.catalog.channels_by_code([question.channel])).get(question.channel)
+    goods = await reads.availability.goods(list(requested))
+    channel = goods.channels.get(question.channel)
     if channel is None or not channel.active:
         raise Refused(not_found(f"There is no channel {question.channel!r:.80}.", "channel"))
+    variants = {sku: goods.variants[sku] for sku in requested if sku in goods.variants and seen(goods.variants[sku])}
+    refuse_all(list(_unknown_problems(question.lines, variants)))
     places = near(
         await reads.inventory.locations_passing(LocationFilter(capabilities=(LocationCapability.PICKUP,))),
         question.near,
         WITHIN_KM if question.within_km is None else question.within_km,
     )[: question.first]
-    answers = await availability.answers(reads, asked, list(requested), now, seen=seen) if requested else {}
-    refuse_all(list(_unknown_problems(question.lines, answers)))
-    variants = [answer.variant for answer in answers.values()]
-    parts = shared_parts(variants)
-    of_parts = await availability.answers(reads, asked, parts, now) if parts else {}
 
-    stock = Stock(variants, _by_place(answers), _by_place(of_parts))
-    delay = timedelta(minutes=channel.remorse_minutes)
-    return [_option(place, requested, stock, now, delay) for place in places]
+    weighing = weighed(Question(channel=channel.code, destination=question.near), goods, now)
+    answers = [availability(variant, weighing, goods) for variant in variants.values()]
+    stock = stock_of(answers, weighing, goods)
+    return [_option(place, requested, stock, now, channel) for place in places]
 
 
 def _form_problems(question: PickupQuestion) -> Iterator[Problem]:
@@ -132,9 +130,9 @@ def _form_problems(question: PickupQuestion) -> Iterator[Problem]:
         yield invalid("A country alone is no place to measure from: name a city, a postal code or a point.", "withinKm")
 
 
-def _unknown_problems(lines: Sequence[BasketLine], answers: Mapping[str, Availability]) -> Iterator[Problem]:
+def _unknown_problems(lines: Sequence[BasketLine], known: Collection[str]) -> Iterator[Problem]:
     for place, line in enumerate(lines):
-        if line.sku not in answers:
+        if line.sku not in known:
             yield not_found(f"There is no SKU {line.sku!r:.80}.", "lines", place, "sku")
 
 
@@ -169,59 +167,46 @@ def _distance(place: Nearby) -> float:
 # ── What they have ──
 
 
-def shared_parts(variants: Sequence[Variant]) -> list[str]:
-    """SKUs that more than one of the variants take from stock: what each could have alone, both may not."""
-    takers: dict[str, int] = {}
-    for variant in variants:
-        for component in variant.demand(1):
-            takers[component.sku] = takers.get(component.sku, 0) + 1
-    return [sku for sku, count in takers.items() if count > 1]
-
-
-# Units to sell by SKU, and then by location code.
-Units = Mapping[str, Mapping[str, int]]
-
-
+@dataclass(frozen=True, slots=True)
 class Stock:
-    """What places have to sell of a basket's variants. parts: of what these share, as far as that is sold by itself."""
+    """What places have to sell of a basket. units: by SKU and location code; parts: likewise of what is stocked."""
 
-    def __init__(self, variants: Sequence[Variant], units: Units, parts: Units) -> None:
-        self._variants = variants
-        self._units = units
-        self._parts = parts
-        self._shared = shared_parts(variants)
+    variants: Sequence[Variant]
+    units: Mapping[str, Units]
+    parts: Mapping[str, Units]
 
     def of(self, sku: str, location: str) -> int:
-        return self._units[sku].get(location, 0)
+        return self.units[sku].get(location, 0)
 
     def suffices(self, requested: Mapping[str, int], location: str) -> bool:
-        """Whether the place has every SKU in full, and of what they share enough for all of them together."""
-        if any(self.of(sku, location) < units for sku, units in requested.items()):
-            return False
-        demand: dict[str, int] = {}
-        for variant in self._variants:
+        """Whether the place has every SKU in full, and what they are made up of for all of them together."""
+        demand = Counter[str]()
+        for variant in self.variants:
             for component in variant.demand(requested[variant.sku]):
-                demand[component.sku] = demand.get(component.sku, 0) + component.quantity
-        return all(demand[part] <= self._of_part(part, location) for part in self._shared)
-
-    def _of_part(self, part: str, location: str) -> int:
-        """Units of a part there. One that is not sold by itself is there at least as often as a kit of it needs it."""
-        in_kits = [
-            component.quantity
-            for variant in self._variants
-            for component in variant.demand(self.of(variant.sku, location))
-            if component.sku == part
-        ]
-        return max(self._parts.get(part, {}).get(location, 0), *in_kits)
+                demand[component.sku] += component.quantity
+        return all(self.of(sku, location) >= units for sku, units in requested.items()) and all(
+            self.parts[part].get(location, 0) >= units for part, units in demand.items()
+        )
 
 
-def _by_place(answers: Mapping[str, Availability]) -> Units:
-    return {sku: {place.location.code: place.quantity for place in answer.places} for sku, answer in answers.items()}
+def stock_of(answers: Sequence[Availability], weighing: Weighing, goods: Goods) -> Stock:
+    variants = [answer.variant for answer in answers]
+    parts = {component.sku for variant in variants for component in variant.demand(1)}
+    return Stock(
+        variants,
+        {answer.sku: {place.location.code: place.quantity or 0 for place in answer.places} for answer in answers},
+        {part: to_promise(part, weighing, goods) for part in parts},
+    )
 
 
-def _option(place: Nearby, requested: Mapping[str, int], stock: Stock, now: datetime, delay: timedelta) -> PickupOption:
-    """delay: how long an order waits for its buyer's second thoughts before it is released."""
+def _option(place: Nearby, requested: Mapping[str, int], stock: Stock, now: datetime, channel: Channel) -> PickupOption:
+    """An order waits for its buyer's second thoughts before it is released.
+
+    Where the channel does not show how many there are, no more are shown than were asked for.
+    """
     location, calendar = place.location, place.location.calendar
+    delay = timedelta(minutes=channel.remorse_minutes)
+    lines = [(sku, units, stock.of(sku, location.code)) for sku, units in requested.items()]
     complete = stock.suffices(requested, location.code)
     released_at = now + delay
     ready_at = ready_by(calendar, released_at, location.processing_minutes) if complete else None
@@ -229,7 +214,10 @@ def _option(place: Nearby, requested: Mapping[str, int], stock: Stock, now: date
     return PickupOption(
         location=location,
         distance_km=place.distance_km,
-        lines=[PickupLine(sku, units, stock.of(sku, location.code)) for sku, units in requested.items()],
+        lines=[
+            PickupLine(sku, units, there if channel.shows_quantities else min(units, there))
+            for sku, units, there in lines
+        ],
         complete=complete,
         open_now=is_open(calendar, now),
         ready_at=ready_at,

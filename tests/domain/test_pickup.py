@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+from domain.availability.model import Counts, Goods
+from domain.availability.rules import availability
+from domain.availability.weighing import Weighing
 from domain.places import Destination
-from domain.promising.pickup import Stock, near, shared_parts
-from tests.domain.stock import MILAN, PARIS, ROME, a_location_at, a_variant
-from tests.factories import a_location
+from domain.promising.pickup import near, stock_of
+from tests.domain.stock import MILAN, PARIS, ROME, a_level, a_location_at, a_variant, a_view
+from tests.factories import NOW, a_location
 
 MILANO, ROMA, PARIGI = (
     a_location_at(point, code) for point, code in ((MILAN, "milan"), (ROME, "rome"), (PARIS, "paris"))
@@ -24,10 +27,22 @@ def codes(places):
     return [place.location.code for place in places]
 
 
-def suffices(stock, requested, *, of_parts=()):
-    """stock, requested: units by variant and by SKU. of_parts: units by the variants of shared parts."""
-    units, parts = ({variant.sku: {"milan": units} for variant, units in each} for each in (stock, of_parts))
-    return Stock([variant for variant, _ in stock], units, parts).suffices(requested, "milan")
+def suffices(*levels, **requested):
+    """Whether Milan has so many of each SKU, of SHIRT, SKIRT and their kits."""
+    counts = {level.sku: [Counts(*(getattr(level, name) for name in Counts._fields))] for level in levels}
+    variants = {variant.sku: variant for variant in (SHIRT, SKIRT, SET, PAIR)}
+    goods = Goods(variants=variants, counts=counts, locations={"milan": MILANO})
+    weighing = Weighing(a_view(), NOW)
+    answers = [availability(variants[sku], weighing, goods) for sku in requested]
+    return stock_of(answers, weighing, goods).suffices(requested, "milan")
+
+
+def shirts(units):
+    return a_level("SHIRT", "milan", on_hand=units)
+
+
+def skirts(units):
+    return a_level("SKIRT", "milan", on_hand=units)
 
 
 # ── Which places ──
@@ -54,28 +69,12 @@ def test_of_a_country_alone_its_places_are_listed_as_they_come_and_without_dista
 
 
 def test_a_place_suffices_where_it_has_every_sku_in_full():
-    assert suffices([(SHIRT, 3), (SKIRT, 1)], {"SHIRT": 3, "SKIRT": 1})
-    assert not suffices([(SHIRT, 3), (SKIRT, 0)], {"SHIRT": 3, "SKIRT": 1})
-    assert suffices([], {})
-
-
-def test_parts_that_several_of_the_basket_take_are_found():
-    assert shared_parts([SET, SKIRT]) == ["SKIRT"]
-    assert shared_parts([SET, PAIR]) == ["SHIRT"]
-    assert shared_parts([SHIRT, SKIRT]) == []
+    assert suffices(shirts(3), skirts(1), SHIRT=3, SKIRT=1)
+    assert not suffices(shirts(3), SHIRT=3, SKIRT=1)
+    assert suffices()
 
 
 def test_what_a_kit_takes_is_not_there_for_the_rest_of_the_basket():
-    shirts = [(SHIRT, 4)]
-
-    assert suffices([(SET, 2), (SHIRT, 4)], {"SET": 1, "SHIRT": 2}, of_parts=shirts)
-    assert not suffices([(SET, 2), (SHIRT, 4)], {"SET": 1, "SHIRT": 3}, of_parts=shirts)
-    assert suffices([(SET, 2), (PAIR, 4)], {"SET": 1, "PAIR": 2}, of_parts=shirts)
-    assert not suffices([(SET, 2), (PAIR, 4)], {"SET": 2, "PAIR": 1}, of_parts=shirts)
-
-
-def test_a_part_that_is_not_sold_by_itself_is_there_as_often_as_its_kits_need_it():
-    not_sold = [(SHIRT, 0)]
-
-    assert suffices([(SET, 2), (PAIR, 4)], {"SET": 1, "PAIR": 2}, of_parts=not_sold)
-    assert not suffices([(SET, 2), (PAIR, 4)], {"SET": 2, "PAIR": 1}, of_parts=not_sold)
+    assert suffices(shirts(4), skirts(2), SET=1, SHIRT=2, SKIRT=1)
+    assert not suffices(shirts(3), skirts(2), SET=1, SHIRT=2)
+    assert not suffices(shirts(4), skirts(2), SET=2, PAIR=1)
