@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from domain.errors import Forbidden
 
@@ -75,6 +77,8 @@ STAFF = frozenset({Role.ASSOCIATE, Role.AGENT, Role.OPERATIONS, Role.ADMIN, Role
 
 # An associate works at a few places; a token with more is a mistake.
 VIEWER_LOCATIONS_MAX = 50
+
+ADDRESSES_KEPT_MAX = 10_000  # As many as there are sockets; some 2 MB.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +185,13 @@ def locations_stocked(viewer: Viewer) -> LocationsSeen:
 def unlisted_products_seen(viewer: Viewer) -> bool:
     """Whether a caller sees products that are not ACTIVE, and their variants."""
     return viewer.has(Scope.CATALOG_WRITE)
+
+
+@lru_cache(ADDRESSES_KEPT_MAX)
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 that an IPv6 customer is given whole."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network(f"{address}/64", strict=False)) if isinstance(parsed, IPv6Address) else address

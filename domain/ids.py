@@ -8,6 +8,8 @@ from domain.clock import Clock
 # Crockford's base 32: no I, L, O, U, so that a number read aloud is written down right.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+_SECRET_CHARACTERS = 26  # Of five bits each.
+
 # What stands before the underscore of an id, and the type `node` answers it with.
 PREFIXES = {
     "Channel": "chn",
@@ -20,6 +22,7 @@ PREFIXES = {
     "StockMovement": "mov",
     "InboundSupply": "sup",
     "Customer": "cus",
+    "Quote": "quo",
     "Order": "ord",
     "OrderLine": "oln",
     "Payment": "pay",
@@ -50,10 +53,20 @@ class Ids:
         chance = int.from_bytes(self._randomness(10), "big")
         return f"{prefix}_{_base32(milliseconds << 80 | chance, 26)}"
 
+    def new_secret(self, prefix: str) -> str:
+        """An id that opens what it names to whoever knows it: as `new`, and 130 bits of chance behind it."""
+        chance = int.from_bytes(self._randomness(17), "big")
+        return f"{self.new(prefix)}{_base32(chance, _SECRET_CHARACTERS)}"
+
     def order_number(self) -> str:
         """Ten characters of chance (50 bits), `4K7QM-2XN9D`: says nothing of sales, and cannot be counted up."""
         characters = _base32(int.from_bytes(self._randomness(7), "big") >> 6, 10)
         return f"{characters[:5]}-{characters[5:]}"
+
+
+def without_secret(id: str) -> str:
+    """What may be told of an id that `new_secret` made: enough to tell it from others, too little to open anything."""
+    return id[:-_SECRET_CHARACTERS]
 
 
 def prefixed(prefix: str, key: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from domain.events import EventKind, NewEvent
 from domain.fulfillment.opening import close_canceled_work, open_work
 from domain.jobs import NewJob
+from domain.orders.quoting import lapse_hold
 from domain.orders.service import end_remorse, expire_payment
 from domain.world import UnitOfWork
 
@@ -27,6 +28,7 @@ HANDLERS: Mapping[str, Handler] = {
     # Timers, set where a wait begins.
     "end_remorse": end_remorse,
     "expire_payment": expire_payment,
+    "lapse_hold": lapse_hold,
 }
 
 

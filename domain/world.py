@@ -14,9 +14,9 @@ from domain.events import Event, Recorder
 from domain.fulfillment.ports import Fulfillment, FulfillmentReads
 from domain.idempotency import IdempotencyKeys
 from domain.ids import Ids
-from domain.inventory.ports import Inventory, InventoryReads, Supply, SupplyReads
+from domain.inventory.ports import Inventory, InventoryReads, Reservations, ReservationsReads, Supply, SupplyReads
 from domain.jobs import NewJob
-from domain.orders.ports import Orders, OrdersReads
+from domain.orders.ports import Orders, OrdersReads, Quotes, QuotesReads
 from domain.paging import Page, Slice
 from domain.payments.ports import Payments, PaymentsReads, Providers
 from domain.places import PlacesReads
@@ -24,7 +24,9 @@ from domain.promising.ports import Promising, PromisingReads
 
 
 class Digests(Protocol):
-    """Tokens and codes that are derived, never stored."""
+    """Tokens and codes that are derived, never stored; and keyed hashes, that are stored for what they are of."""
+
+    def digest(self, purpose: str, text: str) -> str: ...
 
     def access_token(self, order_id: str) -> str: ...
 
@@ -66,11 +68,15 @@ class Reads(Protocol):
     @property
     def supply(self) -> SupplyReads: ...
     @property
+    def reservations(self) -> ReservationsReads: ...
+    @property
     def customers(self) -> CustomersReads: ...
     @property
     def payments(self) -> PaymentsReads: ...
     @property
     def orders(self) -> OrdersReads: ...
+    @property
+    def quotes(self) -> QuotesReads: ...
     @property
     def fulfillment(self) -> FulfillmentReads: ...
     @property
@@ -109,11 +115,15 @@ class UnitOfWork(Recorder, Protocol):
     @property
     def supply(self) -> Supply: ...
     @property
+    def reservations(self) -> Reservations: ...
+    @property
     def customers(self) -> Customers: ...
     @property
     def payments(self) -> Payments: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def quotes(self) -> Quotes: ...
     @property
     def fulfillment(self) -> Fulfillment: ...
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
-from gateway.limits import network_of
+from domain.access import network_of
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
 

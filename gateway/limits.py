@@ -4,8 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 
 import structlog
 from limits import RateLimitItem, parse_many
@@ -13,24 +11,13 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
-from domain.access import Viewer
+from domain.access import Viewer, network_of
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-ADDRESSES_KEPT_MAX = 10_000  # As many as there are sockets; some 2 MB.
 REDIS_WAIT_S = 0.25  # A limit is not worth waiting for longer than the request itself takes.
 REDIS_REST_S = 5.0  # How long this process counts by itself after Redis failed it.
-
-
-@lru_cache(ADDRESSES_KEPT_MAX)
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 that an IPv6 customer is given whole."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(ip_network(f"{address}/64", strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
 class LimitedGuesses:

@@ -5,12 +5,14 @@ import logging
 from datetime import datetime, timedelta
 
 from domain.idempotency import KEPT_FOR
+from domain.orders.quotes import QUOTES_KEPT_FOR
 from domain.reactions import HANDLERS
 from gateway.telemetry import Telemetry
 from persistence.event_bus import Bell, EventBus
 from persistence.idempotency import forget_keys
 from persistence.jobs import JOB_ATTEMPTS_MAX, Job, LeaseLost, SqlJobs
 from persistence.log import DATABASE_FAULTS
+from persistence.quotes import forget_quotes
 from persistence.unit_of_work import SqlWorld
 
 logger = logging.getLogger(__name__)
@@ -91,4 +93,5 @@ class Worker:
         now = self._world.clock.now()
         if self._house_kept_at is None or now - self._house_kept_at >= HOUSEKEEPING_EVERY:
             await forget_keys(self._world.database, now - KEPT_FOR)
+            await forget_quotes(self._world.database, now - QUOTES_KEPT_FOR)
             self._house_kept_at = now

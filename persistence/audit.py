@@ -42,10 +42,11 @@ from domain.payments.model import status_of as payment_status_of
 from persistence.database import Database, Rows, Statements, Transaction
 from persistence.sql import among
 from persistence.tables.fulfillment import SHIPMENT_LINES, WORK, WORK_LINES
-from persistence.tables.inventory import LEVELS, MOVEMENTS, SUPPLY
+from persistence.tables.inventory import LEVELS, MOVEMENTS, RESERVATIONS, SUPPLY
 from persistence.tables.log import EVENTS, JOBS
 from persistence.tables.orders import ALLOCATIONS, BACKORDERS, HOLDS, LINES, ORDERS
 from persistence.tables.payments import PAYMENTS, TRANSACTIONS
+from persistence.tables.quotes import QUOTES
 
 NAMED_MAX = 20  # Rows named of one check: enough to see what went wrong; the rest is counted.
 PAGE_SIZE = 1_000  # Orders whose statuses are reckoned at a time: a few megabytes.
@@ -339,6 +340,21 @@ def _levels_are_sums() -> Check:
 def _levels_are_allocated() -> Check:
     name = "what levels have allocated is what order lines have allocated there"
     return _compared_with_levels(name, ALLOCATIONS, {"allocated": ALLOCATIONS.c.quantity})
+
+
+def _levels_are_reserved() -> Check:
+    name = "what levels have reserved is what quotes hold there"
+    return _compared_with_levels(name, RESERVATIONS, {"reserved": RESERVATIONS.c.units})
+
+
+def _reservations_are_of_quotes() -> Check:
+    """Each lasts as long as the hold of its quote; one that an order took up or that was released holds nothing."""
+    return _check(
+        "reservations are of quotes that hold stock",
+        [RESERVATIONS.c.quote_id, RESERVATIONS.c.sku, RESERVATIONS.c.location_code],
+        {"its end": (RESERVATIONS.c.expires_at, "", QUOTES.c.held_until)},
+        of=RESERVATIONS.outerjoin(QUOTES, QUOTES.c.id == RESERVATIONS.c.quote_id),
+    )
 
 
 def _compared_with_levels(name: str, table: FromClause, counters: Mapping[str, ColumnElement[int]]) -> Check:
@@ -686,6 +702,8 @@ CHECKS: Sequence[Check] = (
     _supply_follows_from_its_units(),
     _transfers_arrive(),
     _levels_are_allocated(),
+    _levels_are_reserved(),
+    _reservations_are_of_quotes(),
     _allocations_are_of_units(),
     _units_are_allocated(),
     _backorders_are_of_units(),

@@ -21,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    bindparam,
     case,
     cast,
     func,
@@ -35,7 +36,7 @@ from domain.availability.views import KeptView, uses_load
 from domain.catalog.model import SKU_LENGTH_MAX, Channel, Variant
 from domain.catalog.rules import ancestors, can_be_kept
 from domain.clock import Clock
-from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, StockLocation
+from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, LevelKey, StockLocation
 from persistence.catalog import SqlCatalog
 from persistence.database import Database, Statements
 from persistence.direct import DIRECT_CONNECTIONS
@@ -46,7 +47,7 @@ from persistence.sql import among_texts
 from persistence.supply import IS_OPEN
 from persistence.tables.catalog import GENERATION
 from persistence.tables.columns import UtcDateTime
-from persistence.tables.inventory import LEVELS, SUPPLY
+from persistence.tables.inventory import LEVELS, RESERVATIONS, SUPPLY
 from persistence.tables.orders import BACKORDERS
 from persistence.views import SqlViews
 
@@ -60,8 +61,9 @@ LOAD_S = 1.0
 
 # ── One statement ──
 
-# What a row of the statement tells of: the generation, in one row; a level; units on their way; units waited for.
-_GENERATION, _LEVEL, _DUE, _WAITED_FOR = range(4)
+# What a row of the statement tells of: the generation, in one row; a level; units on their way; units waited for; units
+# of holds that have lapsed and that nobody swept yet.
+_GENERATION, _LEVEL, _DUE, _WAITED_FOR, _LAPSED = range(5)
 _COUNTERS = Counts._fields[2:]
 _KINDS, _STATUSES = tuple(InboundSupplyKind), tuple(InboundSupplyStatus)
 
@@ -111,7 +113,20 @@ _WAITING = (
     .where(among_texts(BACKORDERS.c.sku, "skus"))
     .group_by(BACKORDERS.c.sku)
 )
-_EVERYTHING = union_all(_telling(_GENERATION, GENERATION.c.number), _LEVELS, _SUPPLY, _WAITING).subquery("told")
+_HOLDS = (
+    _telling(
+        _LAPSED,
+        cast(func.sum(RESERVATIONS.c.units), BigInteger),
+        sku=RESERVATIONS.c.sku,
+        location=RESERVATIONS.c.location_code,
+    )
+    .where(
+        among_texts(RESERVATIONS.c.sku, "skus"),
+        RESERVATIONS.c.expires_at <= bindparam("now", type_=UtcDateTime()),
+    )
+    .group_by(RESERVATIONS.c.sku, RESERVATIONS.c.location_code)
+)
+_EVERYTHING = union_all(_telling(_GENERATION, GENERATION.c.number), _LEVELS, _SUPPLY, _WAITING, _HOLDS).subquery("told")
 _STOCK = select(_EVERYTHING).order_by(_EVERYTHING.c.what, _EVERYTHING.c.sku, _EVERYTHING.c.at, _EVERYTHING.c.location)
 
 
@@ -123,14 +138,18 @@ class Stock:
     counts: Mapping[str, Sequence[Counts]]
     due: Mapping[str, Sequence[Due]]
     waiting: Mapping[str, int]
+    lapsed: frozenset[LevelKey]
 
     @classmethod
     def told(cls, rows: Sequence[Sequence[Any]]) -> "Stock":
         """Of the rows of the statement, which come in the order of what they tell of."""
         number = rows[0][3]
         kinds = [row[0] for row in rows]
-        due_from, waiting_from = bisect_left(kinds, _DUE), bisect_left(kinds, _WAITED_FOR)
+        due_from, waiting_from, lapsed_from = (bisect_left(kinds, kind) for kind in (_DUE, _WAITED_FOR, _LAPSED))
         counts = [Counts._make(row[1:9]) for row in rows[1:due_from]]
+        lapsed = {(sku, location): units for _, sku, location, units, *_ in rows[lapsed_from:]}
+        if lapsed:
+            counts = [each.without(lapsed.get((each.sku, each.location), 0)) for each in counts]
         due = [
             Due(sku, location, units, _KINDS[kind], _STATUSES[status], at)
             for _, sku, location, units, kind, status, *_, at in rows[due_from:waiting_from]
@@ -139,7 +158,8 @@ class Stock:
             number,
             grouped((each.sku, each) for each in counts),
             grouped((each.sku, each) for each in due),
-            {row[1]: row[3] for row in rows[waiting_from:]},
+            {row[1]: row[3] for row in rows[waiting_from:lapsed_from]},
+            frozenset(lapsed),
         )
 
     def locations(self, skus: Iterable[str]) -> set[str]:
@@ -202,6 +222,7 @@ class SqlAvailability:
             counts=stock.counts,
             due=stock.due,
             waiting=stock.waiting,
+            lapsed=stock.lapsed,
             locations=await self._locations(generation, stock.locations(stocked)),
             channels=settings.channels,
             views=settings.views,
@@ -210,7 +231,7 @@ class SqlAvailability:
         )
 
     async def _read_stock(self, skus: Sequence[str]) -> Stock:
-        return Stock.told(await self._database.fetch_directly(_STOCK, {"skus": skus}))
+        return Stock.told(await self._database.fetch_directly(_STOCK, {"skus": skus, "now": self._clock.now()}))
 
     async def _variants(self, generation: Generation, skus: Sequence[str]) -> Mapping[str, Variant | None]:
         found = {sku: generation.variants[sku] for sku in skus if sku in generation.variants}
@@ -258,15 +279,16 @@ class SqlAvailabilityNow:
         stocked = _stocked(variants, variants)
         if parts := sorted(stocked - variants.keys()):
             variants |= await self._reads.catalog.variants_by_sku(parts)
-        stock = Stock.told(await self._statements.fetch(_STOCK, {"skus": sorted(stocked)}))
-        settings = await _settings(self._reads)
         now = self._clock.now()
+        stock = Stock.told(await self._statements.fetch(_STOCK, {"skus": sorted(stocked), "now": now}))
+        settings = await _settings(self._reads)
         looks_at_load = uses_load([view.at(now) for view in settings.views.values()])
         return Goods(
             variants=variants,
             counts=stock.counts,
             due=stock.due,
             waiting=stock.waiting,
+            lapsed=stock.lapsed,
             locations={location.code: location for location in await self._reads.inventory.locations()},
             channels=settings.channels,
             views=settings.views,

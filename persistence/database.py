@@ -105,7 +105,7 @@ class Database:
     async def fetch_directly(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Sequence[Any]]:
-        """As `fetch` for one of a few statements that are asked with every request, of texts and numbers alone."""
+        """As `fetch` for one of a few statements asked with every request, of texts, numbers and instants alone."""
         if self.is_sqlite:
             return await self.fetch(statement, parameters)
         try:
@@ -155,6 +155,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
             raise DisconnectionError  # The pool makes another in its place.
         if monotonic() - record.info.get("quiet_since", inf) > QUIET_S:
             try:
+                # Not an empty query: the driver (asyncpg 0.32) fails on PostgreSQL's answer to one.
                 connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_WAIT_S))
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as gone:
                 raise DisconnectionError from gone

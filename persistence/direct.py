@@ -44,7 +44,7 @@ class DirectReads:
         self._texts: dict[Executable, tuple[str, Sequence[str]]] = {}
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """The rows as the driver gives them: for columns and parameters that are what they seem, texts and numbers.
+        """The rows as the driver gives them: for columns and parameters that are texts, numbers or instants.
 
         The statement is compiled once and kept, so there must be few of them. Raises one of GONE where the connection
         turns out to be gone.

@@ -27,6 +27,8 @@ from persistence.orders import SqlOrders
 from persistence.payments import SqlPayments
 from persistence.places import SqlPlaces
 from persistence.promising import SqlPromising
+from persistence.quotes import SqlQuotes
+from persistence.reservations import SqlReservations
 from persistence.sealing import Vault
 from persistence.supply import SqlSupply
 from persistence.views import SqlViews
@@ -41,9 +43,11 @@ class SqlReads:
         self.promising = SqlPromising(statements)
         self.inventory = SqlInventory(statements)
         self.supply = SqlSupply(statements)
+        self.reservations = SqlReservations(statements)
         self.customers = SqlCustomers(statements, vault)
         self.payments = SqlPayments(statements)
         self.orders = SqlOrders(statements, vault)
+        self.quotes = SqlQuotes(statements, vault)
         self.fulfillment = SqlFulfillment(statements, vault)
         self.places = SqlPlaces(statements)
         self.log = SqlLog(statements)

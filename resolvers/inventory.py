@@ -123,6 +123,25 @@ async def location_stock_levels(
     return Connection(await info.context.load(pages_of_levels, asked))
 
 
+async def level_reserved(level: Parent[StockLevel], info: Info) -> int:
+    return level.reserved - await _lapsed(level, info.context)
+
+
+async def level_available(level: Parent[StockLevel], info: Info) -> int:
+    return max(0, level.free + await _lapsed(level, info.context))
+
+
+async def _lapsed(level: StockLevel, context: Context) -> int:
+    """What the level counts as reserved still, though it is not any more."""
+    return int(await context.load(lapsed_by_level, level.key)) if level.reserved else 0
+
+
+async def lapsed_by_level(context: Context, keys: Sequence[LevelKey]) -> Mapping[LevelKey, int]:
+    skus = sorted({sku for sku, _ in keys})
+    lapsed = await context.world.reads.reservations.lapsed(skus, context.world.clock.now())
+    return {key: lapsed.get(key, 0) for key in keys}
+
+
 async def pages_of_levels(context: Context, asked: Sequence[LevelsAsked]) -> Mapping[LevelsAsked, Slice[StockLevel]]:
     """One statement for each different page: siblings ask for the same one."""
     inventory = context.world.reads.inventory

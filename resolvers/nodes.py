@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.errors import Refused, invalid
 from domain.ids import split
-from resolvers import catalog, customers, events, fulfillment, inventory, orders, promising, views
+from resolvers import catalog, customers, events, fulfillment, inventory, orders, promising, quotes, views
 from resolvers.context import Batch, Context
 
 IDS_MAX = 250  # As many as a page may hold.
@@ -33,6 +33,7 @@ LOOKUPS: Mapping[str, tuple[Batch, Callable[[str], Any]]] = {
     "mov": (inventory.movements_by_id, _whole),
     "sup": (inventory.supply_by_id, _whole),
     "cus": (customers.customers_by_id, _whole),
+    "quo": (quotes.quotes_by_id, _whole),
     "ord": (orders.orders_by_id, _whole),
     "oln": (orders.order_lines_by_id, _whole),
     "pay": (orders.payments_by_id, _whole),

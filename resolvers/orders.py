@@ -1,9 +1,9 @@
 """Orders: asked for, found, followed and canceled."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 import strawberry
@@ -33,6 +33,7 @@ from domain.orders.model import (
 from domain.orders.ports import Overtaken
 from domain.paging import PAGE_SIZE, Page, Slice, page
 from domain.payments.model import Payment, PaymentRequest, PaymentTransaction
+from domain.world import UnitOfWork
 from resolvers import inputs
 from resolvers.context import Context
 from resolvers.errors import reports
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from schema.payments import PaymentInput
 
 Info = strawberry.Info[Context, None]
+T = TypeVar("T")
 
 FILTER_VALUES_MAX = 100  # Of one condition of a filter: a screen has fewer boxes to tick.
 TRACKING_GUESS = "order tracking"
@@ -239,7 +241,7 @@ class Placement:
 @reports
 async def place_order(context: Context, input: "schema.PlaceOrderInput") -> Placement:
     request = placing.Request(_place_order(input), context.viewer)
-    placed = await _placed(context, request)
+    placed = await tried(context, lambda work: placing.place_order(work, request))
     token = context.world.digests.access_token(placed.order_id) if placed.is_first else None
     order = (await context.world.reads.orders.by_id([placed.order_id], EVERY_ORDER))[placed.order_id]
     if placed.is_first:
@@ -247,11 +249,12 @@ async def place_order(context: Context, input: "schema.PlaceOrderInput") -> Plac
     return Placement(order, token)
 
 
-async def _placed(context: Context, request: placing.Request) -> placing.Placed:
+async def tried(context: Context, step: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+    """A step in a unit of work of its own, tried again where others were quicker."""
     for _ in range(placing.TRIES_MAX):
         try:
             async with context.work() as work:
-                return await placing.place_order(work, request)
+                return await step(work)
         except Overtaken:
             continue
     raise Refused(conflict("Others were quicker, again and again. Try once more.", "lines"))
@@ -265,9 +268,9 @@ def _place_order(input: "schema.PlaceOrderInput") -> PlaceOrder:
     return PlaceOrder(
         idempotency_key=input.idempotency_key,
         channel=input.channel,
-        lines=tuple(_line(line, i) for i, line in enumerate(input.lines or ())),
+        lines=order_lines(input.lines or ()),
         payments=tuple(_payment(payment, i) for i, payment in enumerate(input.payments)),
-        fulfillment=_choice(input.fulfillment, "fulfillment") if input.fulfillment else None,
+        fulfillment=fulfillment_choice(input.fulfillment, "fulfillment") if input.fulfillment else None,
         email=input.email,
         phone=input.phone,
         tax_id=input.tax_id,
@@ -280,19 +283,24 @@ def _place_order(input: "schema.PlaceOrderInput") -> PlaceOrder:
         metadata=input.metadata or None,
         placed_at=input.placed_at,
         shipping_price=inputs.money(input.shipping_price, "shippingPrice") if input.shipping_price else None,
+        quote_id=input.quote_id,
     )
+
+
+def order_lines(lines: "Sequence[schema.OrderLineInput]") -> tuple[LineRequest, ...]:
+    return tuple(_line(line, i) for i, line in enumerate(lines))
 
 
 def _line(line: "schema.OrderLineInput", i: int) -> LineRequest:
     return LineRequest(
         sku=line.sku,
         quantity=line.quantity,
-        fulfillment=_choice(line.fulfillment, "lines", i, "fulfillment") if line.fulfillment else None,
+        fulfillment=fulfillment_choice(line.fulfillment, "lines", i, "fulfillment") if line.fulfillment else None,
         unit_price=inputs.money(line.unit_price, "lines", i, "unitPrice") if line.unit_price else None,
     )
 
 
-def _choice(choice: "schema.FulfillmentChoiceInput", *path: str | int) -> FulfillmentChoice:
+def fulfillment_choice(choice: "schema.FulfillmentChoiceInput", *path: str | int) -> FulfillmentChoice:
     if choice.delivery:
         address = inputs.address(choice.delivery.address, *path, "delivery", "address")
         return FulfillmentChoice(address=address, method=choice.delivery.method)

@@ -127,11 +127,11 @@ class StockLevel(Node):
     location: StockLocation = related(inventory.locations_by_code, key="location")
     on_hand: int
     allocated: int = strawberry.field(description="Promised to placed orders and not yet handed over.")
-    reserved: int = strawberry.field(description="Held for quotes; lapses with them.")
+    reserved: int = answered_by(inventory.level_reserved, description="Held for quotes; lapses with them.")
     damaged: int
     inspection: int = strawberry.field(description="Awaiting inspection after a return or a receipt.")
     safety_stock: int
-    available: int
+    available: int = answered_by(inventory.level_available)
     incoming: list["InboundSupply"] = related(inventory.supply_by_level, key="key")
     updated_at: datetime
     movements: "StockMovementConnection" = answered_by(inventory.level_movements)

@@ -226,6 +226,9 @@ class PlaceOrderInput:
     idempotency_key: str
     channel: str
     payments: list[PaymentInput]
+    quote_id: strawberry.ID | None = strawberry.field(
+        description="Takes up a quote's prices and held stock; then `lines` may be left out.", default=None
+    )
     lines: list[OrderLineInput] | None = None
     fulfillment: FulfillmentChoiceInput | None = None
     email: str | None = None

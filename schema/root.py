@@ -13,6 +13,7 @@ from schema.nodes import NodeQueries
 from schema.orders import InsufficientStock, OrderMutations, OrderQueries
 from schema.payments import PaymentDeclined
 from schema.promising import PromisingMutations, PromisingQueries
+from schema.quotes import QuoteMutations, QuoteQueries
 
 
 @strawberry.type
@@ -22,6 +23,7 @@ class Query(
     PromisingQueries,
     InventoryQueries,
     AvailabilityQueries,
+    QuoteQueries,
     OrderQueries,
     FulfillmentQueries,
     CustomerQueries,
@@ -35,6 +37,7 @@ class Mutation(
     PromisingMutations,
     InventoryMutations,
     AvailabilityMutations,
+    QuoteMutations,
     OrderMutations,
     FulfillmentMutations,
 ): ...

@@ -15,6 +15,7 @@ from domain.inventory.model import (
 )
 from domain.money import Money
 from domain.orders.model import FulfillmentChoice, LineRequest, PlaceOrder
+from domain.orders.quotes import CreateQuote
 from domain.payments.model import PaymentRequest
 from domain.places import Address
 from domain.promising.model import ServiceLevel, ShippingMethod, ShippingRate
@@ -112,3 +113,20 @@ def an_order(*lines: tuple[str, int], token: str = "ok", **changes) -> PlaceOrde
         "email": "ada@example.com",
     }
     return PlaceOrder(**{**values, **changes})
+
+
+def a_quote(*lines: tuple[str, int], **changes) -> CreateQuote:
+    """A quote in `web` for what goes to Milan, which holds its stock for ten minutes."""
+    values = {
+        "idempotency_key": key(),
+        "channel": "web",
+        "lines": tuple(LineRequest(sku=sku, quantity=quantity) for sku, quantity in lines),
+        "fulfillment": to_milan(),
+        "hold_minutes": 10,
+    }
+    return CreateQuote(**{**values, **changes})
+
+
+def an_order_of(quote_id: str, **changes) -> PlaceOrder:
+    """An order that takes up a quote, and leaves to it what to deliver and where."""
+    return an_order(**{"quote_id": quote_id, "fulfillment": None, **changes})

@@ -20,6 +20,8 @@ from domain.inventory.supply import save_inbound_supply
 from domain.orders.model import Order, OrderLine, PlaceOrder
 from domain.orders.placing import TRIES_MAX, Placed, Request, place_order
 from domain.orders.ports import Overtaken
+from domain.orders.quotes import CreateQuote, Quote, UpdateQuote
+from domain.orders.quoting import Asker, create_quote, release_quote, update_quote
 from gateway.app import ROOTS, assemble
 from gateway.serving import Asked, ServedSchema, build_schema
 from gateway.settings import Settings
@@ -92,6 +94,28 @@ class Shop:
             except Overtaken:
                 continue
         raise Overtaken
+
+    async def quote(self, command: CreateQuote | UpdateQuote, viewer: Viewer = ANONYMOUS, address: str = "") -> Quote:
+        """Make a quote or change one as the mutations do: tried again where others were quicker."""
+        asker = Asker(viewer, address)
+        for _ in range(TRIES_MAX):
+            try:
+                async with self.world.work() as work:
+                    if isinstance(command, CreateQuote):
+                        quote_id = await create_quote(work, command, asker)
+                    else:
+                        quote_id = await update_quote(work, command, asker)
+            except Overtaken:
+                continue
+            return await self.quoted(quote_id)
+        raise Overtaken
+
+    async def release(self, quote_id: str, viewer: Viewer = ANONYMOUS) -> None:
+        async with self.world.work() as work:
+            await release_quote(work, quote_id, viewer)
+
+    async def quoted(self, quote_id: str) -> Quote:
+        return (await self.world.reads.quotes.by_id([quote_id]))[quote_id]
 
     async def run_jobs(self) -> None:
         """Everything that is due by the clock, and what follows from it."""

@@ -1,14 +1,14 @@
 """What may be sold: the answer about one SKU, and why it is what it is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import Enum
 from typing import NamedTuple
 
 from domain.availability.views import KeptView
 from domain.catalog.model import Channel, Variant
-from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, StockLocation
+from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, LevelKey, StockLocation
 from domain.places import Destination
 
 SKUS_PER_QUESTION_MAX = 250  # The contract's limit for `availability`.
@@ -49,6 +49,10 @@ class Counts(NamedTuple):
         _, _, on_hand, allocated, reserved, damaged, inspection, safety_stock = self
         return on_hand - allocated - reserved - damaged - inspection - safety_stock
 
+    def without(self, reserved: int) -> "Counts":
+        """The same with fewer units reserved."""
+        return self._replace(reserved=self.reserved - reserved) if reserved else self
+
     @property
     def kept_back(self) -> int:
         """Units that are there and not for sale, whatever a view says."""
@@ -74,6 +78,7 @@ class Goods:
     others, by location code. due: likewise, soonest first. waiting: units that placed orders wait for, by SKU.
     locations: all that stock is counted at or due to, and maybe others. channels, views: all, by code.
     families: of each category, itself and all that it lies under. open_units: by location, where a view looks at them.
+    lapsed: levels at which holds have lapsed that nobody swept yet; counts have none of them.
     """
 
     variants: Mapping[str, Variant]
@@ -85,6 +90,16 @@ class Goods:
     waiting: Mapping[str, int] = field(default_factory=dict)
     families: Mapping[str, frozenset[str]] = field(default_factory=dict)
     open_units: Mapping[str, int] = field(default_factory=dict)
+    lapsed: frozenset[LevelKey] = frozenset()
+
+    def giving_back(self, reserved: Mapping[LevelKey, int]) -> "Goods":
+        """As if these units were not reserved: what a quote holds is not held against itself."""
+        skus = {sku for sku, _ in reserved}
+        counts = {
+            sku: [each.without(reserved.get((sku, each.location), 0)) for each in of_sku] if sku in skus else of_sku
+            for sku, of_sku in self.counts.items()
+        }
+        return replace(self, counts=counts)
 
 
 class AvailabilityStatus(Enum):

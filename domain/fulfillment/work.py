@@ -23,7 +23,7 @@ from domain.fulfillment.moves import lines_as_worked, transition_refused, withou
 from domain.fulfillment.ports import Fulfillment
 from domain.idempotency import IdempotencyKeys
 from domain.ids import Ids
-from domain.inventory.ports import Inventory
+from domain.inventory.ports import Inventory, Reservations
 from domain.orders.changes import changed, event_of
 from domain.orders.model import FulfillmentMethod, OrderStatus, WholeOrder
 from domain.orders.ports import Orders
@@ -48,6 +48,8 @@ class FulfillmentWork(Recorder, Protocol):
     def promising(self) -> Promising: ...
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def reservations(self) -> Reservations: ...
     @property
     def payments(self) -> Payments: ...
     @property

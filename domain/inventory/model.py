@@ -7,7 +7,7 @@ from enum import Enum
 
 from domain.calendar import NO_CUTOFF, Calendar, Holidays, OpeningHours
 from domain.errors import Problem
-from domain.ids import prefixed
+from domain.ids import prefixed, without_secret
 from domain.money import Money
 from domain.places import Address
 
@@ -159,6 +159,26 @@ class StockLevel:
     @property
     def available(self) -> int:
         return max(0, self.free)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Stock held for a quote at a level: `units`, more than none, until `expires_at`; at that instant no longer."""
+
+    quote_id: str
+    sku: str
+    location: str
+    units: int
+    expires_at: datetime
+
+    @property
+    def key(self) -> LevelKey:
+        return self.sku, self.location
+
+    @property
+    def reference(self) -> str:
+        """What the ledger names the quote by: its id opens it, and the ledger has other readers."""
+        return without_secret(self.quote_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from domain.inventory.model import (
     Levels,
     LocationFilter,
     Movement,
+    Reservation,
     Since,
     StockLevel,
     StockLocation,
@@ -88,6 +89,26 @@ class Inventory(InventoryReads, Protocol):
 
     async def set_bins(self, bins: Mapping[LevelKey, str | None]) -> None:
         """Where in the location each is shelved; the levels must exist."""
+
+
+class ReservationsReads(Protocol):
+    async def lapsed(self, skus: Sequence[str], now: datetime) -> Mapping[LevelKey, int]:
+        """Units that levels of the SKUs still count as reserved though their time is over: free, whoever asks."""
+
+    async def by_quote(self, quote_ids: Sequence[str]) -> Mapping[str, list[Reservation]]:
+        """All of each quote, lapsed ones that nobody swept yet among them; by SKU and location."""
+
+
+class Reservations(ReservationsReads, Protocol):
+    """A level's `reserved` is the sum of its reservations: who writes here moves the levels, and has them locked."""
+
+    async def add(self, reservations: Sequence[Reservation]) -> None: ...
+
+    async def take(self, quote_ids: Sequence[str]) -> list[Reservation]:
+        """Take away, and answer, all that the quotes have."""
+
+    async def sweep(self, keys: Iterable[LevelKey], now: datetime) -> list[Reservation]:
+        """Take away, and answer, those of the levels that have lapsed, and none else."""
 
 
 class SupplyReads(Protocol):

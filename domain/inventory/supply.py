@@ -17,7 +17,7 @@ from domain.inventory.model import (
     ReceiveSupply,
     SaveInboundSupply,
 )
-from domain.inventory.ports import Supply
+from domain.inventory.ports import Reservations, Supply
 from domain.inventory.service import StockWork
 from domain.inventory.supply_rules import (
     announcement_problems,
@@ -36,6 +36,8 @@ class SupplyWork(StockWork, Protocol):
     def ids(self) -> Ids: ...
     @property
     def supply(self) -> Supply: ...
+    @property
+    def reservations(self) -> Reservations: ...
 
 
 async def save_inbound_supply(

@@ -21,6 +21,7 @@ from domain.inventory.model import (
     SupplyKey,
     TransferStock,
 )
+from domain.inventory.reservations import lock_swept
 from domain.inventory.rules import REFERENCE_LENGTH_MAX, sku_problems
 from domain.inventory.supply import SupplyWork, as_it_is, told
 from domain.inventory.supply_rules import movement
@@ -47,11 +48,11 @@ async def transfer_stock(work: SupplyWork, command: TransferStock, viewer: Viewe
     refuse_all(list(_problems(command, kits, locations)))
     sent = _sent(command, work.ids)
     there = await work.supply.open(sent)
-    levels = await work.inventory.lock_levels([(line.sku, command.origin) for line in command.lines])
+    at = work.clock.now()
+    levels = await lock_swept(work, [(line.sku, command.origin) for line in command.lines], at)
 
     refuse_all([*_told_before(sent, there), *_short(command, levels)])
 
-    at = work.clock.now()
     counter, reason = StockCounter.ON_HAND, StockMovementReason.TRANSFER_OUT
     await work.inventory.move(
         [movement(each, command.origin, counter, -each.ordered, reason, viewer.actor, at) for each in sent]

@@ -96,7 +96,7 @@ def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken) -> D
     channel = facts.goods.channels.get(command.channel)
     if channel is None or not channel.active:
         return [not_found(f"There is no channel {command.channel}.", "channel")]
-    problems = _form_problems(command, viewer, facts, channel)
+    problems = form_problems(command, viewer, facts, channel)
     if problems:
         return problems
     choices = [line.fulfillment or command.fulfillment for line in command.lines]
@@ -111,7 +111,7 @@ def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken) -> D
     if isinstance(shipping, Problem):
         return [shipping]
     decision = Decision(channel=channel, lines=tuple(priced), delivery=delivery, shipping=shipping)
-    if wrong_total := _total_problem(command, decision.total):
+    if wrong_total := total_problem(command, decision.total):
         return [wrong_total]
     return _sourced(decision, facts, taken, weighing)
 
@@ -130,7 +130,7 @@ def _destination(choices: Sequence[FulfillmentChoice | None]) -> Destination | N
     )
 
 
-def _form_problems(command: PlaceOrder, viewer: Viewer, facts: Facts, channel: Channel) -> list[Problem]:
+def form_problems(command: PlaceOrder, viewer: Viewer, facts: Facts, channel: Channel) -> list[Problem]:
     """What is wrong with the order as a whole: its rights, its length, its texts."""
     problems: list[Problem] = []
     if not command.lines:
@@ -299,7 +299,7 @@ def _shipping(
     return Shipping(method.code, zero(channel.currency) if is_free else rate.price)
 
 
-def _total_problem(command: PlaceOrder, total: Money) -> Problem | None:
+def total_problem(command: PlaceOrder, total: Money) -> Problem | None:
     expected = command.expected_total
     if expected is None or expected == total:
         return None

@@ -348,6 +348,7 @@ class PlaceOrder:
 
     customer_reference: another system's number for a customer, who is made where not known.
     placed_at: when it was sold, for sales taken elsewhere. shipping_price: agreed elsewhere.
+    quote_id: of a quote that is taken up; what that says may be left out.
     """
 
     idempotency_key: str
@@ -368,6 +369,7 @@ class PlaceOrder:
     metadata: Mapping[str, Any] | None = None
     placed_at: datetime | None = None
     shipping_price: Money | None = None
+    quote_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

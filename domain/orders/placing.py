@@ -4,13 +4,13 @@ A batch has one statement of each kind, however many orders and lines it has.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.access import EVERY_ORDER, Viewer
-from domain.availability.model import Counts, Question
+from domain.availability.model import Question
 from domain.availability.ports import AvailabilityReads
 from domain.availability.service import weighed
 from domain.catalog.ports import Catalog
@@ -21,8 +21,15 @@ from domain.errors import InputError, InsufficientStock, Problem, Refused
 from domain.events import EventKind, Recorder
 from domain.idempotency import Answer, Asked, IdempotencyKeys, key_problem
 from domain.ids import Ids
-from domain.inventory.model import LevelKey, Movement, StockCounter, StockLevel, StockMovementReason
-from domain.inventory.ports import Inventory
+from domain.inventory.model import (
+    LevelKey,
+    Movement,
+    Reservation,
+    StockCounter,
+    StockMovementReason,
+)
+from domain.inventory.ports import Inventory, Reservations
+from domain.inventory.reservations import moved, units_by_level
 from domain.jobs import Deferrer, NewJob
 from domain.money import Money
 from domain.orders.changes import backorders_of, event_of
@@ -42,8 +49,9 @@ from domain.orders.model import (
     status_of,
     totals_of,
 )
-from domain.orders.ports import NewOrder, Orders, Overtaken
-from domain.orders.stock import Taken
+from domain.orders.ports import NewOrder, Orders, Overtaken, Quotes
+from domain.orders.quotes import Quote, is_seen, no_such_quote, risen, taken_up, taking_up_problems, with_quote
+from domain.orders.stock import Taken, left_on, locked_levels
 from domain.payments.authorizing import Paid, authorize, payment_problems
 from domain.payments.model import PaymentStatus, order_payment_status
 from domain.payments.ports import Payments, Providers
@@ -71,11 +79,15 @@ class PlacingWork(Recorder, Deferrer, Protocol):
     @property
     def inventory(self) -> Inventory: ...
     @property
+    def reservations(self) -> Reservations: ...
+    @property
     def customers(self) -> Customers: ...
     @property
     def payments(self) -> Payments: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def quotes(self) -> Quotes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +115,15 @@ Result = Placed | Refused | Overtaken
 
 @dataclass(slots=True)
 class _Attempt:
-    """One request of a batch on its way to an order; `result` is set once it has one."""
+    """One request of a batch on its way to an order; `result` is set once it has one.
+
+    quote: the one it takes up, locked. held: what that has reserved, which counts against every order but this.
+    """
 
     request: Request
     result: Result | None = None
+    quote: Quote | None = None
+    held: Sequence[Reservation] = ()
     decision: Decision | None = None
     new: NewOrder | None = None
     paid: Paid | None = None
@@ -130,7 +147,9 @@ async def place_orders(work: PlacingWork, requests: Sequence[Request]) -> list[R
     """
     attempts = [_Attempt(request) for request in requests]
     await _answer_again(work, attempts)
-    facts = await _gather(work, _open(attempts))
+    await _read_quotes(work, _open(attempts))
+    of_quotes = frozenset(each.quote.customer_id for each in attempts if each.quote and each.quote.customer_id)
+    facts = await gather(work, [attempt.request.command for attempt in _open(attempts)], of_quotes)
     _decide_all(_open(attempts), facts)
     await _check_again(work, _open(attempts), facts)
     await _pay(work, _open(attempts), facts)
@@ -186,17 +205,41 @@ def _known(answer: Answer | InputError | None) -> Result | None:
     return Placed(answer["order"]) if answer else None
 
 
-async def _gather(work: PlacingWork, attempts: Sequence[_Attempt]) -> Facts:
-    commands = [attempt.request.command for attempt in attempts]
-    customers = {each.customer_id for each in commands if each.customer_id}
+async def _read_quotes(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
+    """Lock the quotes that are taken up, and complete the requests by what they say."""
+    named: dict[str, _Attempt] = {}
+    for attempt in attempts:
+        quote_id = attempt.request.command.quote_id
+        if quote_id is not None and named.setdefault(quote_id, attempt) is not attempt:
+            attempt.result = Overtaken()
+    if not named:
+        return
+    quotes = await work.quotes.lock(sorted(named))
+    held = await work.reservations.by_quote(sorted(quotes))
+    for quote_id, attempt in named.items():
+        quote, request = quotes.get(quote_id), attempt.request
+        if quote is None or not is_seen(quote, request.viewer):
+            attempt.result = Refused(no_such_quote("quoteId"))
+        elif problems := taking_up_problems(request.command, quote):
+            attempt.result = Refused(*problems)
+        else:
+            attempt.quote = quote
+            attempt.held = held.get(quote_id, ())
+            attempt.request = replace(request, command=with_quote(request.command, quote))
+
+
+async def gather(work: PlacingWork, commands: Sequence[PlaceOrder], known: frozenset[str] = frozenset()) -> Facts:
+    """What deciding the orders needs to know. known: customers by id who need not have bought before."""
+    now = work.clock.now()
+    customers = {each.customer_id for each in commands if each.customer_id} - known
     references = sorted({each.customer_reference for each in commands if each.customer_reference})
     by_reference = await work.customers.ids_by_reference(references) if references else {}
     return Facts(
         goods=await work.availability.goods(sorted({line.sku for each in commands for line in each.lines})),
         methods=await work.promising.shipping_methods(),
-        known_customers=await work.customers.existing(sorted(customers)) if customers else frozenset(),
+        known_customers=known | (await work.customers.existing(sorted(customers)) if customers else known),
         customers_by_reference={each: by_reference.get(each) or work.ids.new("cus") for each in references},
-        now=work.clock.now(),
+        now=now,
     )
 
 
@@ -207,12 +250,18 @@ def _decide_all(attempts: Sequence[_Attempt], facts: Facts) -> None:
     """Each in the order it came, on what those before it leave."""
     taken = Taken()
     for attempt in attempts:
-        command, viewer = attempt.request.command, attempt.request.viewer
-        decided = decide(command, viewer, facts, taken)
+        command, viewer, quote = attempt.request.command, attempt.request.viewer, attempt.quote
+        is_held = quote is not None and quote.holds(facts.now)
+        if quote is not None and is_held:
+            decided = taken_up(command, viewer, facts, taken, quote)
+        else:
+            decided = decide(command, viewer, facts, taken)
         if isinstance(decided, Decision):
             attempt.decision = decided
             problems: list[Problem] = payment_problems(command.payments, decided.channel, decided.total, viewer)
-            taken.units.update(decided.demand())
+            problems += risen(quote, decided.total) if quote else []
+            if not is_held:  # What a quote holds is not free, and takes nothing from anybody.
+                taken.units.update(decided.demand())
             taken.waiting.update(decided.waits())
         else:
             problems = decided
@@ -221,31 +270,34 @@ def _decide_all(attempts: Sequence[_Attempt], facts: Facts) -> None:
 
 
 async def _check_again(work: PlacingWork, attempts: Sequence[_Attempt], facts: Facts) -> None:
-    """Once more on locked rows: what others took meanwhile is not there any more."""
+    """Once more on locked rows: what others took meanwhile is not there any more, and what lapsed is given back."""
     keys = {key for attempt in attempts if attempt.decision for key in attempt.decision.demand()}
-    locked = await work.inventory.lock_levels(keys) if keys else {}
+    keys |= {reservation.key for attempt in attempts for reservation in attempt.held}
+    locked = await locked_levels(work, keys, facts.goods, facts.now) if keys else {}
     waited = {sku for attempt in attempts if attempt.decision for sku in attempt.decision.waits()}
     waiting = await work.orders.lock_waiting(sorted(waited)) if waited else {}
+    # What quotes hold is what is there by now: somebody whose clock was a little later may have swept and sold it.
+    held = await _held_by_quotes(work, attempts)
     taken = Counter[LevelKey]()
     for attempt in attempts:
         assert attempt.decision
         demand = attempt.decision.demand()
-        left = {key: _left(locked.get(key), attempt.decision, facts) - taken[key] for key in demand}
+        weighing = weighed(Question(channel=attempt.decision.channel.code), facts.goods, facts.now)
+        own = held.get(attempt.quote.id, {}) if attempt.quote else {}
+        left = {key: left_on(locked.get(key), weighing, facts.goods, own.get(key, 0)) - taken[key] for key in demand}
         is_later = any(waiting.get(sku, 0) > facts.goods.waiting.get(sku, 0) for sku in attempt.decision.waits())
         if is_later or any(left[key] < units for key, units in demand.items()):
             attempt.result = Overtaken()
             continue
-        taken.update(demand)
+        for key, units in demand.items():
+            taken[key] += units - own.get(key, 0)
 
 
-def _left(level: StockLevel | None, decision: Decision, facts: Facts) -> int:
-    """Units of a locked level that the order's view promises."""
-    if level is None:
-        return 0
-    goods = facts.goods
-    counts = Counts._make(getattr(level, name) for name in Counts._fields)
-    weighing = weighed(Question(channel=decision.channel.code), goods, facts.now)
-    return counts.free - weighing.kept_back(goods.variants[level.sku], goods.locations[level.location], counts)
+async def _held_by_quotes(work: PlacingWork, attempts: Sequence[_Attempt]) -> Mapping[str, Mapping[LevelKey, int]]:
+    """Units by level that each quote holds, by its id."""
+    quotes = [attempt.quote.id for attempt in attempts if attempt.quote]
+    found = await work.reservations.by_quote(quotes) if quotes else {}
+    return {quote_id: units_by_level(held) for quote_id, held in found.items()}
 
 
 # ── Record ──
@@ -276,8 +328,10 @@ async def _record(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
         return
     await _make_customers(work, attempts)
     new = [attempt.new for attempt in attempts if attempt.new]
-    await work.inventory.move([movement for each in attempts for movement in _movements(each)])
+    released = await _release_quotes(work, attempts)
+    await work.inventory.move([*released, *(movement for each in attempts for movement in _movements(each))])
     await work.orders.add(new)
+    await work.quotes.take_up({each.quote.id: _id(each) for each in attempts if each.quote})
     paid = [attempt.paid for attempt in attempts if attempt.paid]
     await work.payments.add([each.payments for each in paid], [t for each in paid for t in each.transactions])
     for attempt in attempts:
@@ -286,6 +340,16 @@ async def _record(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
         _announce(work, attempt.new.whole, attempt.request.viewer)
         _set_timers(work, attempt.new.whole, attempt.decision)
     await work.keys.keep([(attempt.request.asked, {"order": _id(attempt)}) for attempt in attempts])
+
+
+async def _release_quotes(work: PlacingWork, attempts: Sequence[_Attempt]) -> list[Movement]:
+    """What quotes held is allocated to their orders instead."""
+    taken = {each.quote.id: each for each in attempts if each.quote}
+    return [
+        movement
+        for reservation in await work.reservations.take(sorted(taken))
+        for movement in moved([reservation], (), taken[reservation.quote_id].request.viewer.actor, work.clock.now())
+    ]
 
 
 def _id(attempt: _Attempt) -> str:

@@ -15,6 +15,7 @@ from domain.orders.model import (
     OrderSort,
     WholeOrder,
 )
+from domain.orders.quotes import Held, Quote
 from domain.paging import Page, Slice
 
 
@@ -90,3 +91,25 @@ class Orders(OrdersReads, Protocol):
 
         `before` must have been locked in this transaction.
         """
+
+
+class QuotesReads(Protocol):
+    async def by_id(self, ids: Sequence[str]) -> Mapping[str, Quote]:
+        """Whoever's they are, unsealed; who may see one, `quotes.is_seen` says."""
+
+
+class Quotes(QuotesReads, Protocol):
+    async def lock(self, ids: Sequence[str]) -> Mapping[str, Quote]:
+        """As they are now, held until the end of the transaction, in the order of their ids. Lock levels after it."""
+
+    async def held_by(self, holder: str, now: datetime, *, but: str) -> Held:
+        """What a holder's quotes hold, all but one.
+
+        Nobody else asks this for the same holder until the end of the transaction. Lock levels after it.
+        """
+
+    async def save(self, quote: Quote) -> None:
+        """Keep a new one, or one that is locked, as stated."""
+
+    async def take_up(self, order_ids: Mapping[str, str]) -> None:
+        """Each quote is taken up by an order, by their ids: it holds nothing any more."""

@@ -13,6 +13,8 @@ from domain.catalog.ports import Catalog
 from domain.errors import Refused, conflict, not_found
 from domain.events import EventKind
 from domain.inventory.model import Levels, Movement, StockCounter, StockMovementReason
+from domain.inventory.ports import Reservations
+from domain.inventory.reservations import lock_swept
 from domain.orders.canceling import CUSTOMERS_PLACES, CancelingWork, cancelable, cancellation, record_cancellation
 from domain.orders.changes import backorders_of, changed, event_of, waited_for
 from domain.orders.model import (
@@ -35,6 +37,8 @@ class OrderWork(CancelingWork, Protocol):
     def availability(self) -> AvailabilityReads: ...
     @property
     def catalog(self) -> Catalog: ...
+    @property
+    def reservations(self) -> Reservations: ...
 
 
 # ── Sourcing again ──
@@ -73,12 +77,12 @@ async def source_again(
 
 
 async def lock_stock_of(work: OrderWork, whole: WholeOrder, line_ids: Sequence[str]) -> Levels:
-    """Every level of the SKUs that some lines take from stock, locked in the order of all locks."""
+    """Every level of the SKUs that some lines take from stock, locked in the order of all locks and swept."""
     of_lines = {line.sku for line in whole.lines if line.id in line_ids}
     variants = await work.catalog.variants_by_sku(sorted(of_lines))
     skus = sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
     levels = await work.inventory.levels_by_sku(skus)
-    return await work.inventory.lock_levels({level.key for found in levels.values() for level in found})
+    return await lock_swept(work, {level.key for found in levels.values() for level in found}, work.clock.now())
 
 
 def _as_much_as_there_is(needs: Sequence[Need], free: Free, nearest: Sequence[str]) -> list[list[Sourced]]:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from domain.availability.model import Goods
+from domain.availability.model import Counts, Goods
 from domain.availability.rules import to_promise, to_wait_for
 from domain.availability.weighing import Weighing
-from domain.inventory.model import LevelKey
+from domain.inventory.model import LevelKey, Levels, StockLevel
+from domain.inventory.reservations import ReservingWork, lock_swept
 from domain.sourcing.rules import Free
 
 
@@ -38,3 +40,22 @@ def free_through(
                 units[sku, code] = free - taken.units[sku, code]
         beyond[sku] = to_wait_for(sku, weighing, goods) - taken.waiting[sku]
     return Free(units, beyond)
+
+
+async def locked_levels(work: ReservingWork, keys: set[LevelKey], goods: Goods, now: datetime) -> Levels:
+    """Levels to be decided on, locked; what has lapsed of any hold on the goods is given back first."""
+    if goods.lapsed:
+        return await lock_swept(work, keys | goods.lapsed, now)
+    return await work.inventory.lock_levels(keys)
+
+
+def left_on(level: StockLevel | None, weighing: Weighing, goods: Goods, own: int = 0) -> int:
+    """Units of a locked level that a view promises to who holds `own` of those reserved there.
+
+    What a view keeps back was there before it was held: it takes nothing from who holds it.
+    """
+    if level is None:
+        return 0
+    counts = Counts._make(getattr(level, name) for name in Counts._fields)
+    kept_back = weighing.kept_back(goods.variants[level.sku], goods.locations[level.location], counts)
+    return own + max(counts.free - kept_back, min(counts.free, 0))

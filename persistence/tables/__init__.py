@@ -13,6 +13,7 @@ from persistence.tables import (
     payments,
     places,
     promising,
+    quotes,
 )
 
 metadata = SQLModel.metadata
@@ -29,4 +30,5 @@ __all__ = [
     "payments",
     "places",
     "promising",
+    "quotes",
 ]

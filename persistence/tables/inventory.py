@@ -3,7 +3,7 @@
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Time
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Time
 from sqlmodel import Field, SQLModel
 
 from persistence.tables.columns import BigId, Json, Key, UtcDateTime, table_of
@@ -98,6 +98,24 @@ class InboundSupplyRow(SQLModel, table=True):
     status: str
 
 
+class StockReservationRow(SQLModel, table=True):
+    """What a quote holds of a level; the level's `reserved` is their sum, lapsed ones included until they are swept."""
+
+    __tablename__ = "stock_reservations"
+    __table_args__ = (
+        ForeignKeyConstraint(["sku", "location_code"], ["stock_levels.sku", "stock_levels.location_code"]),
+        Index(None, "sku", "expires_at"),
+        Index(None, "expires_at"),
+        CheckConstraint("units > 0", name="units"),
+    )
+
+    quote_id: str = Field(sa_column=Column(Key, ForeignKey("quotes.id"), primary_key=True))
+    sku: str = Field(primary_key=True, sa_type=Key)
+    location_code: str = Field(primary_key=True, sa_type=Key)
+    units: int
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class StockFeedRow(SQLModel, table=True):
     """The latest moment that a feed of a location told of; its row is locked by whoever feeds the location."""
 
@@ -112,3 +130,4 @@ LEVELS = table_of(StockLevelRow)
 MOVEMENTS = table_of(StockMovementRow)
 SUPPLY = table_of(InboundSupplyRow)
 FEEDS = table_of(StockFeedRow)
+RESERVATIONS = table_of(StockReservationRow)

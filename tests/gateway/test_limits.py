@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
-from domain.access import ANONYMOUS, Viewer
-from gateway.limits import LimitedGuesses, RequestRate, network_of
+from domain.access import ANONYMOUS, Viewer, network_of
+from gateway.limits import LimitedGuesses, RequestRate
 
 ADA = Viewer("ada")
 BEN = Viewer("ben")

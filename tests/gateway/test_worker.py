@@ -69,7 +69,9 @@ async def test_an_order_that_is_confirmed_is_asked_of_its_places_and_a_canceled_
 
 
 def test_every_reaction_and_every_timer_has_a_handler():
-    assert {kind for kinds in REACTIONS.values() for kind in kinds} | {"end_remorse", "expire_payment"} == set(HANDLERS)
+    timers = {"end_remorse", "expire_payment", "lapse_hold"}
+
+    assert {kind for kinds in REACTIONS.values() for kind in kinds} | timers == set(HANDLERS)
 
 
 async def test_a_job_that_fails_leaves_nothing_and_is_done_whole_later(shop, handlers, working, caplog):

@@ -18,6 +18,7 @@ from graphql import (
     validate,
     visit,
 )
+from sqlalchemy import text
 
 from domain.access import Role
 from domain.inventory.model import InboundSupply, InboundSupplyKind, InboundSupplyStatus
@@ -65,6 +66,9 @@ fragment OrderParts on Order {
   fulfillmentOrders { number shipments { id } } shipments { ...ShipmentParts } pickups { ...PickupParts }
   timeline(first: 3) { edges { node { id } } nodes { kind summary order { number } subject { id } } }
 }
+fragment QuoteParts on Quote {
+  channel { code } lines { variant { sku } availability { sku } } plan { location { code } lines { sku } distanceKm }
+}
 fragment CustomerParts on Customer {
   addresses { city }
   orders(first: 3) { totalCount edges { node { id } } nodes { number lines { sku } } }
@@ -93,6 +97,7 @@ QUERIES = {
     "eventFeed": """{ eventFeed(first: 250) {
       edges { node { id } } nodes { kind order { number } subject { id ... on Order { lines { sku } } } } } }""",
     "viewer": "{ viewer { roles scopes locations { ...LocationParts } } }",
+    "quotes by id": "query ($quotes: [ID!]!) { nodes(ids: $quotes) { id ... on Quote { ...QuoteParts } } }",
     "goods by id": """query ($goods: [ID!]!) { nodes(ids: $goods) { id
       ... on Product { tags variants { sku } } ... on ProductVariant { traits }
       ... on StockLocation { tags } ... on StockLevel { ...LevelParts } } }""",
@@ -178,6 +183,7 @@ async def _cost(shop: Shop, name: str, rows: int) -> int:
     known = {
         "skus": [_sku(row, part) for row in range(rows) for part in PARTS],
         "goods": [f"{prefix}_{code}" for row in range(rows) for prefix, code in _goods(row).items()],
+        "quotes": [row.id for row in await shop.world.database.fetch(text("SELECT id FROM quotes"))],
         "subjects": list({event.subject: None for event in happened if event.order_id}),
     }
     document, viewer = _document(name), a_viewer(Role.ADMIN, locations=frozenset(map(_place, range(rows))))
@@ -197,6 +203,7 @@ CHANNEL = f"mutation ($input: ChannelInput!) {{ saveChannel(input: $input) {{ {E
 METHOD = f"mutation ($input: ShippingMethodInput!) {{ saveShippingMethod(input: $input) {{ {ERRORS} }} }}"
 LOCATION = f"mutation ($input: StockLocationInput!) {{ saveStockLocation(input: $input) {{ {ERRORS} }} }}"
 ADJUST = f"mutation ($input: AdjustStockInput!) {{ adjustStock(input: $input) {{ {ERRORS} }} }}"
+QUOTE = f"mutation ($input: QuoteInput!) {{ createQuote(input: $input) {{ {ERRORS} }} }}"
 WORK = "query ($id: ID!) { order(id: $id) { fulfillmentOrders { id method } } }"
 
 NAME = [{"language": "en", "text": "A name"}]
@@ -224,6 +231,10 @@ async def _furnish(shop: Shop, row: int) -> None:
     await _furnish_order(shop, row)
     waiting = [{"method": "CARD", "token": "action-required"}]
     await _do(shop, PLACE, input=basket((_sku(row, "A"), 1), payments=waiting))
+    lines = [{"sku": _sku(row, "B"), "quantity": 1} for _ in range(row + 1)]
+    lines += [{"sku": _sku(row, "B"), "quantity": 1, "fulfillment": collected_at(_place(row))}]
+    quoted = {"idempotencyKey": key(), "channel": "web", "lines": lines, "fulfillment": HOME, "holdMinutes": 5}
+    await _do(shop, QUOTE, input=quoted)
 
 
 async def _furnish_settings(shop: Shop, row: int) -> None:

@@ -23,7 +23,7 @@ from gateway import audit as command
 from gateway.settings import read_settings
 from persistence.audit import audit, verdicts
 from persistence.database import Transaction
-from tests.factories import NOW, a_location, a_product, a_viewer, an_order, key
+from tests.factories import NOW, a_location, a_product, a_quote, a_viewer, an_order, key
 
 OPERATIONS = a_viewer(Role.OPERATIONS)
 
@@ -44,6 +44,7 @@ DONE = "SELECT min(id) FROM orders WHERE status = 'COMPLETED'"
 CANCELED = "SELECT min(id) FROM orders WHERE status = 'CANCELED'"
 LEVEL = "sku = 'A' AND location_code = 'milan'"
 LEVEL_NAME = "SELECT sku || ' ' || location_code FROM stock_levels WHERE sku = 'A' AND location_code = 'milan'"
+RESERVATION = "SELECT quote_id || ' ' || sku || ' ' || location_code FROM stock_reservations"
 
 PLANTED = {
     "a unit in no place": Planted(
@@ -147,6 +148,24 @@ PLANTED = {
         LEVEL_NAME,
         "allocated is",
         f"UPDATE stock_levels SET allocated = 99 WHERE {LEVEL}",
+    ),
+    "reserved by the level alone": Planted(
+        "what levels have reserved",
+        LEVEL_NAME,
+        "reserved is 99, not 1",
+        f"UPDATE stock_levels SET reserved = 99 WHERE {LEVEL}",
+    ),
+    "a reservation of a quote that holds nothing": Planted(
+        "reservations are of quotes",
+        RESERVATION,
+        "its end is",
+        "UPDATE quotes SET held_until = NULL",
+    ),
+    "a reservation that lasts longer than its quote": Planted(
+        "reservations are of quotes",
+        RESERVATION,
+        "not 2026-05-05 10:10",
+        "UPDATE stock_reservations SET expires_at = '2026-05-06 10:00:00+00:00'",
     ),
     "an allocation": Planted(
         "allocations are of units",
@@ -263,7 +282,7 @@ PLANTED = {
 
 @pytest.fixture
 async def busy(shop) -> AsyncIterator[object]:
-    """One order delivered, one collected, one picked, one canceled, one of a kit just placed, and one that waits."""
+    """Orders delivered, collected, picked, canceled, of a kit, and that waits; a quote that holds, a transfer."""
     await shop.stock(milan={"A": 20, "B": 20, "C": 1})
     async with shop.world.work() as work:
         await work.catalog.import_products([a_product("KIT", components={"A": 1, "B": 2})], NOW)
@@ -272,6 +291,7 @@ async def busy(shop) -> AsyncIterator[object]:
     await picked(shop, an_order(("A", 2)))
     await cancel(shop, await placed(shop, an_order(("A", 1), ("B", 1))))
     await placed(shop, an_order(("KIT", 2), ("B", 1)))
+    await shop.quote(a_quote(("A", 1)))
     await transfer(shop)
     await shop.sell_through(supply=SupplyRule(backorder_limit=3))
     await placed(shop, an_order(("C", 4)))
