@@ -3,7 +3,6 @@
 Source: the GraphQL-over-HTTP specification, draft of stage 2, https://graphql.github.io/graphql-over-http/draft/.
 """
 
-import asyncio
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from domain.access import Viewer
 from domain.world import World
 from gateway.auth import SignIn, Unauthenticated
 from gateway.connections import Connections, TooManyConnections
+from gateway.deadlines import Deadline
 from gateway.documents import NOT_FOUND, Documents, NoDocument
 from gateway.limits import RequestRate
 from gateway.serving import (
@@ -152,6 +152,7 @@ class GraphQLOverHttp:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._settings = gateway.settings
+        self._body_deadline = Deadline(BODY_WAIT_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
@@ -200,8 +201,7 @@ class GraphQLOverHttp:
         if length.isdecimal() and int(length) > most:
             raise _too_long(most)
         try:
-            async with asyncio.timeout(BODY_WAIT_S):
-                return await _whole(receive, most)
+            return await self._body_deadline.keep(_whole(receive, most))
         except TimeoutError as error:
             raise NotServed(408, "The body did not arrive in time.", headers={"Connection": "close"}) from error
 

@@ -24,6 +24,7 @@ from gateway.execution.classes import Choice, admission
 from gateway.execution.host import Host, Read, Related, Worked
 from gateway.execution.oddities import VALUE, Refused, odd
 from gateway.execution.plans import AbstractShape, Details, ListShape, Mark, ObjectShape, Segment, Shape, Slot
+from gateway.execution.resolvers import resolver_of
 
 # A document's fragments may multiply; a thousand fields answered is more than any page shows.
 PLAN_FIELDS_MAX = 5_000
@@ -224,7 +225,7 @@ class _Writer:
             return None
 
     def _slot(self, key: str, parent: GraphQLObjectType, known: GraphQLField, asked: Details) -> Slot:
-        slot = Slot(key, parent, known, asked)
+        slot = Slot(key, parent, known, asked, resolver_of(self.planner.executor, known))
         try:
             slot.segment = self.planner.segment(known.type, asked)
         except Refused:

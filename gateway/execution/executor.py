@@ -10,6 +10,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
+    GraphQLResolveInfoHelpers,
     GraphQLUnionType,
     OperationType,
 )
@@ -40,6 +41,15 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     operation_plans: OperationPlans | None = None
     _plans: Plans | None = None
     _odd_paths: set[Path]
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """Made for who asks: one that is kept closes a circle, and all of an execution would wait for the collector."""
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, _kept: GraphQLResolveInfoHelpers) -> None:
+        pass
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  (graphql-core's signature)
         self._odd_paths = set()

@@ -43,13 +43,14 @@ class Slot:
     """A field that is answered after the segment it stands in, for all the parents at once.
 
     segment: completes its value; None leaves the whole field to graphql-core. related: looked up in a batch. work:
-    called with the parent and the arguments. Where there is neither, its resolver is called.
+    called with the parent and the arguments. Where there is neither, `resolve` is called.
     """
 
     key: str
     parent: GraphQLObjectType
     field: GraphQLField
     details: Details
+    resolve: Callable[..., Any]
     segment: "Segment | None" = None
     related: Related | None = None
     work: Callable[..., Any] | None = None

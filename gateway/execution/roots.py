@@ -19,6 +19,7 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
 from gateway.execution.plans import Details
+from gateway.execution.resolvers import resolver_of
 
 if TYPE_CHECKING:
     from gateway.execution.executor import CompiledExecutor
@@ -71,9 +72,7 @@ def _root(executor: "CompiledExecutor", parent: GraphQLObjectType, key: str, det
     field = executor.schema.get_field(parent, nodes[0].name.value)
     assert field, "A valid document asks for fields there are."
     path = Path(None, key, parent.name)
-    return Root(
-        key, parent, field, details, nodes, path, field.resolve or executor.field_resolver, _of(field, nodes[0])
-    )
+    return Root(key, parent, field, details, nodes, path, resolver_of(executor, field), _of(field, nodes[0]))
 
 
 def _has_default(argument: GraphQLArgument) -> bool:

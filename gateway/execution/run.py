@@ -120,7 +120,7 @@ class Run:
     def _call(self, slot: Slot, places: list[Place]) -> Waiting:
         """Call what answers the field for each parent; it is never called again, whatever becomes of the value."""
         executor = self._executor
-        resolve = slot.field.resolve or executor.field_resolver
+        resolve = slot.resolve
         shared = executor.build_resolve_info(slot.field, to_nodes(slot.details), slot.parent, self._path)
         arguments = _arguments(executor, slot)
         values: list[Any] = []

@@ -97,6 +97,22 @@ async def test_plans_end_with_the_operation_they_were_made_for():
     assert gone() is None
 
 
+async def test_an_execution_leaves_nothing_to_the_collector():
+    operation = prepared("{ books { id } }", SCHEMA, Press().executor)
+    for _ in range(3):
+        await operation.execute({}, Shelf([Book("b1", "One")]))
+    gc.collect()
+    gc.disable()
+
+    try:
+        await operation.execute({}, Shelf([Book("b1", "One")]))
+        left = gc.collect()
+    finally:
+        gc.enable()
+
+    assert left == 0
+
+
 def test_random_variables_are_what_graphql_core_makes_of_them():
     r = random.Random(1)
 
