@@ -14,8 +14,8 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -155,25 +155,26 @@ def assemble(settings: Settings, roots: Roots, opened: Opened) -> Starlette:
             yield
             log.info("gateway.stopping")
 
-    middleware = [Middleware(RequestsObserved, telemetry=telemetry)]
-    if settings.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type", "x-request-id", "accept-language"],
-                expose_headers=["x-request-id", "retry-after"],
-                max_age=CORS_KEPT_S,
-            )
-        )
     graphql = GraphQLPages(gateway)
-    middleware.append(Middleware(ShortPath, graphql=graphql))
-    return Starlette(
-        routes=_routes(gateway, graphql),
-        middleware=middleware,
-        lifespan=lifespan,
-        exception_handlers={Exception: _masked},
+    app = Starlette(routes=_routes(gateway, graphql), lifespan=lifespan)
+    # Not Starlette's own stack: nearly all requests are GraphQL, and each layer around them is paid for by all of them.
+    app.middleware_stack = RequestsObserved(
+        _shared(settings, ShortPath(ExceptionMiddleware(app.router), graphql)), telemetry
+    )
+    return app
+
+
+def _shared(settings: Settings, app: ASGIApp) -> ASGIApp:
+    """The application as browsers on other origins may use it."""
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "x-request-id", "accept-language"],
+        expose_headers=["x-request-id", "retry-after"],
+        max_age=CORS_KEPT_S,
     )
 
 
@@ -271,7 +272,7 @@ class Pages:
 
 
 class RequestsObserved:
-    """Gives every request its id, counts it, and logs it without saying whose it is."""
+    """Gives every request its id, counts it, logs it without saying whose it is, and masks what went wrong in it."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
@@ -293,23 +294,27 @@ class RequestsObserved:
 
     async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         watch = Stopwatch()
-        status = 500
+        status: int | None = None
 
         async def sent(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                ours = [(b"x-request-id", request_id.encode()), *FOR_EVERY_ANSWER]
-                message = {**message, "headers": [*message.get("headers", ()), *ours]}
+                ours = ((b"x-request-id", request_id.encode()), *FOR_EVERY_ANSWER)
+                message["headers"] = (*message.get("headers", ()), *ours)
             await send(message)
 
         self._telemetry.in_flight.inc()
         try:
             await self._app(scope, receive, sent)
+        except Exception:
+            if status is None:
+                await _masked(scope, receive, sent)
+            raise  # The server logs it.
         finally:
             self._telemetry.in_flight.dec()
-            self._telemetry.request(_method(scope), status)
-            self._log(scope, status, watch.seconds)
+            self._telemetry.request(_method(scope), status or 500)
+            self._log(scope, status or 500, watch.seconds)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         level = logging.DEBUG if scope["path"].startswith(UNREMARKABLE) and status < 400 else logging.INFO
@@ -346,10 +351,11 @@ def _request_id(scope: Scope) -> str:
     return f"{random.getrandbits(64):016x}"  # Nobody gains by guessing it.
 
 
-async def _masked(_request: Request, _error: Exception) -> Response:
+async def _masked(scope: Scope, receive: Receive, send: Send) -> None:
     """What goes wrong outside an operation: the server logs it, under the request's id."""
     message = "Something went wrong on our side. It is logged under this request's id."
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": INTERNAL}}]}, 500)
+    response = JSONResponse({"errors": [{"message": message, "extensions": {"code": INTERNAL}}]}, 500)
+    await response(scope, receive, send)
 
 
 def _said(*, is_well: bool) -> str:

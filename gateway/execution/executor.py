@@ -1,9 +1,11 @@
 """graphql-core's executor with plans: for documents seen before, most values are completed by compiled functions."""
 
 from collections.abc import Awaitable, Iterator
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 from graphql import (
+    ExecutionResult,
     GraphQLError,
     GraphQLInterfaceType,
     GraphQLList,
@@ -14,7 +16,9 @@ from graphql import (
     GraphQLUnionType,
     OperationType,
 )
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path, RefMap, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.execution.cache import OperationPlans, PlanCache, Plans
@@ -24,6 +28,8 @@ from gateway.execution.plans import Details, Segment
 from gateway.execution.roots import Root
 from gateway.execution.run import Run
 
+# What an executor gathers while it executes is in these; all else of it is the same for each execution.
+_GATHERING = (list, set, dict, RefMap, CollectedErrors)
 _COMPOSITE = frozenset({GraphQLList, GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType})
 
 
@@ -40,7 +46,29 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     # Those of the operation, where whoever executes it keeps them.
     operation_plans: OperationPlans | None = None
     _plans: Plans | None = None
-    _odd_paths: set[Path]
+    _odd_paths: frozenset[Path] = frozenset()
+
+    def another(self, variable_values: VariableValues, context_value: Any, root_value: Any) -> Self:
+        """One that executes the same operation, as graphql-core makes its sub-executors: a copy with nothing in it.
+
+        Only of one that has executed nothing itself.
+        """
+        other = object.__new__(type(self))
+        state = vars(other)
+        state.update(vars(self))
+        for name, kind in self._gathered:
+            state[name] = kind()
+        other.variable_values, other.context_value, other.root_value = variable_values, context_value, root_value
+        return other
+
+    @cached_property
+    def _gathered(self) -> tuple[tuple[str, type], ...]:
+        given = (self.fragment_definitions, self.fragments)
+        return tuple(
+            (name, type(value))
+            for name, value in vars(self).items()
+            if type(value) in _GATHERING and not any(value is each for each in given)
+        )
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:
@@ -52,7 +80,6 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         pass
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  (graphql-core's signature)
-        self._odd_paths = set()
         known = self.operation_plans or self.cache.of(self)
         self._plans = known.plans(self) if self._is_ordinary() else None
         roots = self._plans.roots(self) if self._plans else ()
@@ -76,8 +103,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             if waiting:
                 self.settle_in_background([data[key] for key in waiting])
             self.collected_errors.add(error, None)
-            return self.build_response(None)
-        return self._awaited(data, waiting) if waiting else self.build_response(data)
+            return self._response(None)
+        return self._awaited(data, waiting) if waiting else self._response(data)
 
     async def _awaited(self, data: dict[str, Any], waiting: list[str]) -> Any:
         try:
@@ -88,8 +115,12 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
                 data.update(zip(waiting, found, strict=True))
         except GraphQLError as error:
             self.collected_errors.add(error, None)
-            return self.build_response(None)
-        return self.build_response(data)
+            return self._response(None)
+        return self._response(data)
+
+    def _response(self, data: dict[str, Any] | None) -> ExecutionResult:
+        """What build_response says where nothing is still to come and nobody waits to be told of the end."""
+        return ExecutionResult(data, self.collected_errors.errors or None)
 
     def _root(self, root: Root) -> Any:
         info = self.build_resolve_info(root.field, root.nodes, root.parent, root.path)
@@ -126,8 +157,10 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         plan = self._plans.plan(self, return_type, field_details_list)
         if plan is None or not self._may_run(plan, path):
             return super().complete_value(return_type, field_details_list, info, path, result, position_context)
-        run = Run(self, plan, path)
         try:
+            if plan.is_pure:
+                return plan.complete(result, ())
+            run = Run(self, plan, path)
             opened = run.begin(result)
         except Exception as error:  # noqa: BLE001  (whatever it is, graphql-core meets it again and says so)
             self.host.handed_back(f"{info.parent_type.name}.{info.field_name}", reason_of(error))
@@ -139,7 +172,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         self, return_type: GraphQLOutputType, details: Details, info: GraphQLResolveInfo[Any], path: Path, result: Any
     ) -> Any:
         """Complete a value as graphql-core does: what it returns and raises is right by definition."""
-        self._odd_paths.add(path)
+        self._odd_paths |= {path}
         return super().complete_value(return_type, details, info, path, result, None)
 
     def _is_ordinary(self) -> bool:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from gateway import console
 from gateway.app import ROOTS, assemble
+from gateway.http import GraphQLOverHttp
 from gateway.serving import build_schema
 from gateway.telemetry import OPERATION_NAMES_MAX, Telemetry, configure_logging
 
@@ -145,6 +146,20 @@ def logged(settings, monkeypatch):
     root.handlers, _ = before
     root.setLevel(before[1])
     structlog.reset_defaults()
+
+
+def test_what_goes_wrong_outside_an_operation_is_masked_and_has_an_id(client, monkeypatch):
+    def wrong(*_arguments):
+        raise RuntimeError("inner workings")
+
+    monkeypatch.setattr(GraphQLOverHttp, "_answer", wrong)
+
+    answer = client().post("/graphql", json={"query": "{ __typename }"}, headers={"x-request-id": "r1"})
+
+    assert answer.status_code == 500
+    assert answer.json()["errors"][0]["extensions"] == {"code": "INTERNAL"}
+    assert "inner workings" not in answer.text
+    assert answer.headers["x-request-id"] == "r1"
 
 
 def test_every_line_of_a_request_carries_its_id(client, logged):
