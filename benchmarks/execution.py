@@ -90,6 +90,9 @@ class Context:
 
         self.customers: DataLoader[str, Customer | None] = DataLoader(load_fn=load)
 
+    def forget(self) -> None:
+        """What the gateway asks of a context when all is answered."""
+
 
 # ── The schema ──
 

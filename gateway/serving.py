@@ -192,6 +192,8 @@ class ServedSchema:
             return _answer(await result if isinstance(result, Awaitable) else result)
         except Exception as error:  # noqa: BLE001  (nothing that goes wrong is shown as it is)
             return Answer(None, [told(_caused_by(error))])
+        finally:
+            context.forget()  # It knows the context: together they would wait for the collector.
 
     # ── Following ──
 
@@ -218,6 +220,7 @@ class ServedSchema:
                 answer = _answer(await result if isinstance(result, Awaitable) else result)
             except Exception as error:  # noqa: BLE001  (see above)
                 answer = Answer(None, [told(_caused_by(error))])
+            noted.forget()
             return Shown(answer.encoded(), noted.facts_read())
 
         key = (Same(operation), asked, Same(event), context.scopes)

@@ -82,7 +82,7 @@ class Context:
         return order_id
 
     def forget(self) -> None:
-        """Drop what was loaded: after a change, and between two events of a subscription."""
+        """Drop what was loaded: after a change, between two events of a subscription, and when all is answered."""
         self._lookups.clear()
 
     def work(self) -> AbstractAsyncContextManager[UnitOfWork]:
@@ -152,27 +152,35 @@ class _Many:
 
 
 class _Lookup:
-    """One batch in one context: what is known of it, what is under way, and what gathers the keys to be asked next."""
+    """One batch in one context, and what gathers the keys to be asked next."""
 
     def __init__(self, context: Context, batch: Batch) -> None:
-        self._context = context
-        self._batch = batch
-        self._known: dict[Any, Any] = {}
-        self._under_way: dict[Any, Event] = {}
-        self.loader: DataLoader[Any, Any] = DataLoader(load_fn=self._load)
+        # Two objects and no circle, so that what was loaded is gone when its context forgets it.
+        self._asked = _Asked(context, batch)
+        self.loader: DataLoader[Any, Any] = DataLoader(load_fn=self._asked.load)
 
     def prime(self, values: Mapping[Any, Any]) -> None:
-        self._known.update(values)
+        self._asked.known.update(values)
         self.loader.prime_many(dict(values), force=True)
 
-    async def _load(self, asked: list[Any]) -> list[Any]:
+
+class _Asked:
+    """What is known of one batch in one context, and what is under way."""
+
+    def __init__(self, context: Context, batch: Batch) -> None:
+        self.known: dict[Any, Any] = {}
+        self._context = context
+        self._batch = batch
+        self._under_way: dict[Any, Event] = {}
+
+    async def load(self, asked: list[Any]) -> list[Any]:
         keys = dict.fromkeys(key for each in asked for key in (each.keys if isinstance(each, _Many) else (each,)))
-        while missing := [key for key in keys if key not in self._known]:
+        while missing := [key for key in keys if key not in self.known]:
             if new := [key for key in missing if key not in self._under_way]:
                 await self._ask(new)
             else:
                 await self._under_way[missing[0]].wait()
-        return [self._known if isinstance(each, _Many) else self._known[each] for each in asked]
+        return [self.known if isinstance(each, _Many) else self.known[each] for each in asked]
 
     async def _ask(self, keys: list[Any]) -> None:
         done = Event()
@@ -180,7 +188,7 @@ class _Lookup:
         try:
             found = await self._batch(self._context, keys)
             for key in keys:
-                self._known.setdefault(key, found.get(key))  # What was primed meanwhile is newer.
+                self.known.setdefault(key, found.get(key))  # What was primed meanwhile is newer.
         finally:
             for key in keys:
                 del self._under_way[key]

@@ -1,5 +1,6 @@
 """The house's own schema under plans: shapes are understood, the switch changes nothing, hand-backs count."""
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,22 @@ async def test_relations_to_the_same_are_looked_up_together():
     await answers(TEXT, Telemetry(), compiled=True)
 
     assert ASKED == [["Ann", "Ben", "nobody"]] * 4
+
+
+async def test_an_operation_leaves_nothing_to_the_collector():
+    schema = build_schema(Roots(Query), read_settings(), Telemetry())
+    for _ in range(3):
+        await schema.execute(Asked(TEXT), Context(None, ANONYMOUS))
+    gc.collect()
+    gc.disable()
+
+    try:
+        await schema.execute(Asked(TEXT), Context(None, ANONYMOUS))
+        left = gc.collect()
+    finally:
+        gc.enable()
+
+    assert left == 0
 
 
 async def test_what_is_given_back_is_counted():
