@@ -1,8 +1,7 @@
 """graphql-core's executor with plans: for documents seen before, most values are completed by compiled functions."""
 
 from collections.abc import Awaitable, Iterator
-from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from graphql import (
     ExecutionResult,
@@ -16,9 +15,7 @@ from graphql import (
     GraphQLUnionType,
     OperationType,
 )
-from graphql.execution.executor import CollectedErrors
-from graphql.execution.values import VariableValues
-from graphql.pyutils import Path, RefMap, gather_with_cancel
+from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.execution.cache import OperationPlans, PlanCache, Plans
@@ -28,8 +25,6 @@ from gateway.execution.plans import Details, Segment
 from gateway.execution.roots import Root
 from gateway.execution.run import Run
 
-# What an executor gathers while it executes is in these; all else of it is the same for each execution.
-_GATHERING = (list, set, dict, RefMap, CollectedErrors)
 _COMPOSITE = frozenset({GraphQLList, GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType})
 
 
@@ -47,28 +42,6 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     operation_plans: OperationPlans | None = None
     _plans: Plans | None = None
     _odd_paths: frozenset[Path] = frozenset()
-
-    def another(self, variable_values: VariableValues, context_value: Any, root_value: Any) -> Self:
-        """One that executes the same operation, as graphql-core makes its sub-executors: a copy with nothing in it.
-
-        Only of one that has executed nothing itself.
-        """
-        other = object.__new__(type(self))
-        state = vars(other)
-        state.update(vars(self))
-        for name, kind in self._gathered:
-            state[name] = kind()
-        other.variable_values, other.context_value, other.root_value = variable_values, context_value, root_value
-        return other
-
-    @cached_property
-    def _gathered(self) -> tuple[tuple[str, type], ...]:
-        given = (self.fragment_definitions, self.fragments)
-        return tuple(
-            (name, type(value))
-            for name, value in vars(self).items()
-            if type(value) in _GATHERING and not any(value is each for each in given)
-        )
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:

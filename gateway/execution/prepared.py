@@ -55,17 +55,14 @@ class Prepared:
     _fragments: dict[str, FragmentDefinitionNode] = field(init=False)
     _details: dict[str, FragmentDetails] = field(init=False)
     _variables: list[tuple[GraphQLVariableSignature, IsCoerced | None]] | None = field(init=False)
-    _blank: CompiledExecutor | None = field(init=False)
+    _plans: OperationPlans = field(init=False)
 
     def __post_init__(self) -> None:
         definitions = [each for each in self.document.definitions if isinstance(each, FragmentDefinitionNode)]
         self._fragments = {each.name.value: each for each in definitions}
         self._details = {each.name.value: FragmentDetails(each) for each in definitions}
         self._variables = _signatures(self.schema, self.operation)
-        blank = self._built(VariableValues({}, {}), None, None)
-        self._blank = blank if isinstance(blank, CompiledExecutor) else None
-        if self._blank:
-            self._blank.operation_plans = OperationPlans(self.operation, self._fragments)
+        self._plans = OperationPlans(self.operation, self._fragments)
 
     @property
     def name(self) -> str | None:
@@ -92,10 +89,7 @@ class Prepared:
         return await source if isinstance(source, Awaitable) else source
 
     def _executor(self, values: VariableValues, context: Any, root: Any) -> Executor[Any]:
-        return self._blank.another(values, context, root) if self._blank else self._built(values, context, root)
-
-    def _built(self, values: VariableValues, context: Any, root: Any) -> Executor[Any]:
-        return self.executor_class(
+        executor = self.executor_class(
             self.schema,
             self._fragments,
             self._details,
@@ -109,6 +103,9 @@ class Prepared:
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # A TypeGuard but in name.
             hide_suggestions=self.hide_suggestions,
         )
+        if isinstance(executor, CompiledExecutor):
+            executor.operation_plans = self._plans
+        return executor
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables; those that need no coercing are taken as they are."""
