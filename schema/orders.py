@@ -1,6 +1,6 @@
 """Orders: what they are, how they are placed, found and canceled."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -170,6 +170,9 @@ class InsufficientStock(UserError):  # noqa: N818  (the contract's name)
     sku: str
     requested: int
     available: int
+    next_available_on: date | None = strawberry.field(
+        description="When all of it could be had, as far as supply is known that the channel's view counts."
+    )
 
 
 @strawberry.input

@@ -77,12 +77,12 @@ def _without_waiting(units: Units, waiting: int) -> Units:
     return {code: left[code] for code in units if left[code]}
 
 
-def to_wait_for(sku: str, weighing: Weighing, goods: Goods) -> int:
-    """Units of a stocked SKU that orders may wait for once all that is there is promised: due ones, and more."""
-    if not _looks_ahead(weighing):
-        return 0
+def to_order(sku: str, weighing: Weighing, goods: Goods) -> int:
+    """Units of a stocked SKU that orders may ask for in all: those there, those due, and as many beyond as may be."""
     there = sum(to_promise(sku, weighing, goods).values())
-    return max(0, _Expected(goods.variants[sku], weighing, goods).orderable() - there)
+    if not _looks_ahead(weighing):
+        return there
+    return max(there, _Expected(goods.variants[sku], weighing, goods, looks_at_margin=False).orderable())
 
 
 # ── The answer ──
@@ -190,8 +190,9 @@ class _Expected:
     What placed orders wait for is taken off the whole: each of them is served before any that comes after it.
     """
 
-    def __init__(self, variant: Variant, weighing: Weighing, goods: Goods) -> None:
+    def __init__(self, variant: Variant, weighing: Weighing, goods: Goods, *, looks_at_margin: bool = True) -> None:
         self._variant = variant
+        self._looks_at_margin = looks_at_margin
         self._weighing = weighing
         self._parts = variant.demand(1)
         self._waiting = [goods.waiting.get(part.sku, 0) for part in self._parts]
@@ -214,7 +215,8 @@ class _Expected:
         }
 
     def _counts(self, location: StockLocation) -> bool:
-        return not (self._weighing.shut(location) or self._weighing.too_thin(self._variant, location))
+        is_too_thin = self._looks_at_margin and self._weighing.too_thin(self._variant, location)
+        return not (self._weighing.shut(location) or is_too_thin)
 
     def future(self, now: int) -> list[FutureAvailability]:
         """The days on which more can be promised than before, with how many by then; now: units to sell at once."""

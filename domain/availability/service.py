@@ -95,6 +95,11 @@ def weighed(question: Question, goods: Goods, now: datetime) -> Weighing:
     )
 
 
+def looks_at_distance(goods: Goods, now: datetime) -> bool:
+    """Whether any view does."""
+    return any(kept.at(now).rules.locations.max_distance_km is not None for kept in goods.views.values())
+
+
 def _is_shoppers(code: str, kept: KeptView, goods: Goods, now: datetime) -> bool:
     """Whether shoppers may name a view: one that something is sold to them through."""
     is_used = code == ON_HAND or any(channel.availability_view == code for channel in _selling(goods))

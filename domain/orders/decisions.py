@@ -22,16 +22,20 @@ from domain.orders.model import (
     PlaceOrder,
 )
 from domain.orders.stock import Taken, free_through
-from domain.places import Destination
+from domain.places import Destination, GeoPoint
 from domain.promising.model import ShippingMethod, cheapest
 from domain.sourcing.rules import Need, Short, Sourced, shipping_locations, source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What placing a batch of orders needs to know, read once for all of them."""
+    """What placing a batch of orders needs to know, read once for all of them.
+
+    points: where the orders go, of addresses that do not say it, where a view looks at distances.
+    """
 
     goods: Goods
+    points: Mapping[Destination, GeoPoint]
     methods: Sequence[ShippingMethod]
     known_customers: frozenset[str]
     customers_by_reference: Mapping[str, str]
@@ -100,7 +104,10 @@ def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken) -> D
     if problems:
         return problems
     choices = [line.fulfillment or command.fulfillment for line in command.lines]
-    weighing = weighed(Question(channel=channel.code, destination=_destination(choices)), facts.goods, facts.now)
+    destination = destination_of(command)
+    if destination is not None and destination in facts.points:
+        destination = replace(destination, point=facts.points[destination])
+    weighing = weighed(Question(channel=channel.code, destination=destination), facts.goods, facts.now)
     problems = _choice_problems(command, choices, channel, facts)
     priced, line_problems = _priced(command, choices, weighing, facts, viewer)
     if problems := problems + line_problems:
@@ -116,8 +123,9 @@ def decide(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken) -> D
     return _sourced(decision, facts, taken, weighing)
 
 
-def _destination(choices: Sequence[FulfillmentChoice | None]) -> Destination | None:
+def destination_of(command: PlaceOrder) -> Destination | None:
     """Where an order goes, as far as a view looks at it."""
+    choices = [line.fulfillment or command.fulfillment for line in command.lines]
     address = next((choice.address for choice in choices if choice and choice.address), None)
     if address is None:
         return None

@@ -12,7 +12,7 @@ from typing import Protocol
 from domain.access import EVERY_ORDER, Viewer
 from domain.availability.model import Question
 from domain.availability.ports import AvailabilityReads
-from domain.availability.service import weighed
+from domain.availability.service import looks_at_distance, weighed
 from domain.catalog.ports import Catalog
 from domain.clock import Clock
 from domain.customers.model import Customer, Person
@@ -33,7 +33,7 @@ from domain.inventory.reservations import moved, units_by_level
 from domain.jobs import Deferrer, NewJob
 from domain.money import Money
 from domain.orders.changes import backorders_of, event_of
-from domain.orders.decisions import DecidedLine, Decision, Facts, decide, line_name
+from domain.orders.decisions import DecidedLine, Decision, Facts, decide, destination_of, line_name
 from domain.orders.model import (
     Allocation,
     Backorder,
@@ -55,6 +55,7 @@ from domain.orders.stock import Taken, left_on, locked_levels
 from domain.payments.authorizing import Paid, authorize, payment_problems
 from domain.payments.model import PaymentStatus, order_payment_status
 from domain.payments.ports import Payments, Providers
+from domain.places import Destination, GeoPoint, PlacesReads
 from domain.promising.ports import Promising
 
 # How often an order is decided again because others took what it had found. Each try sees what is left by then.
@@ -72,6 +73,8 @@ class PlacingWork(Recorder, Deferrer, Protocol):
     def providers(self) -> Providers: ...
     @property
     def availability(self) -> AvailabilityReads: ...
+    @property
+    def places(self) -> PlacesReads: ...
     @property
     def catalog(self) -> Catalog: ...
     @property
@@ -234,13 +237,21 @@ async def gather(work: PlacingWork, commands: Sequence[PlaceOrder], known: froze
     customers = {each.customer_id for each in commands if each.customer_id} - known
     references = sorted({each.customer_reference for each in commands if each.customer_reference})
     by_reference = await work.customers.ids_by_reference(references) if references else {}
+    goods = await work.availability.goods(sorted({line.sku for each in commands for line in each.lines}))
     return Facts(
-        goods=await work.availability.goods(sorted({line.sku for each in commands for line in each.lines})),
+        goods=goods,
+        points=await _points(work, commands) if looks_at_distance(goods, now) else {},
         methods=await work.promising.shipping_methods(),
         known_customers=known | (await work.customers.existing(sorted(customers)) if customers else known),
         customers_by_reference={each: by_reference.get(each) or work.ids.new("cus") for each in references},
         now=now,
     )
+
+
+async def _points(work: PlacingWork, commands: Sequence[PlaceOrder]) -> Mapping[Destination, GeoPoint]:
+    """Where addresses are that do not say it; those that nobody knows are left out."""
+    destinations = {destination_of(command) for command in commands}
+    return await work.places.points([each for each in destinations if each is not None and each.point is None])
 
 
 # ── Decide ──

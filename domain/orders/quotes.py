@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from domain.access import Scope, Viewer
 from domain.availability.model import Question
-from domain.availability.rules import to_wait_for
+from domain.availability.rules import to_order, to_promise
 from domain.availability.service import weighed
 from domain.catalog.model import Channel
 from domain.errors import ErrorCode, InputError, Problem, conflict, invalid, not_allowed, not_found
@@ -372,7 +372,8 @@ def taken_up(command: PlaceOrder, viewer: Viewer, facts: Facts, taken: Taken, qu
         return [wrong_total]
     weighing = weighed(Question(channel=channel.code), facts.goods, facts.now)
     for sku, units in decision.waits().items():
-        if units > to_wait_for(sku, weighing, facts.goods) - taken.waiting[sku]:
+        there = sum(to_promise(sku, weighing, facts.goods).values())
+        if units > to_order(sku, weighing, facts.goods) - there - taken.waiting[sku]:
             sentence = f"{units} of {sku} can no longer be waited for. Change the quote by updateQuote."
             return [InputError(code=ErrorCode.PROMISE_UNAVAILABLE, message=sentence, path=("quoteId",))]
     return decision

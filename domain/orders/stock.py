@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.availability.model import Counts, Goods
-from domain.availability.rules import to_promise, to_wait_for
+from domain.availability.rules import to_order, to_promise
 from domain.availability.weighing import Weighing
 from domain.inventory.model import LevelKey, Levels, StockLevel
 from domain.inventory.reservations import ReservingWork, lock_swept
@@ -33,13 +33,14 @@ def free_through(
     without: codes of locations that are not to be asked.
     """
     taken = taken or Taken()
-    units, beyond = {}, {}
+    units, in_all = {}, {}
     for sku in skus:
         for code, free in to_promise(sku, weighing, goods).items():
             if code not in without:
                 units[sku, code] = free - taken.units[sku, code]
-        beyond[sku] = to_wait_for(sku, weighing, goods) - taken.waiting[sku]
-    return Free(units, beyond)
+        gone = sum(count for (of, _), count in taken.units.items() if of == sku)
+        in_all[sku] = to_order(sku, weighing, goods) - gone - taken.waiting[sku]
+    return Free(units, in_all)
 
 
 async def locked_levels(work: ReservingWork, keys: set[LevelKey], goods: Goods, now: datetime) -> Levels:

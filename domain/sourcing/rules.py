@@ -45,20 +45,20 @@ class Short:
 class Free:
     """What is free to promise, drawn down as needs are met, so that demand is summed per level.
 
-    beyond: units of each SKU that may be waited for where too few are there.
+    in_all: units of each SKU that may be asked for, those that are waited for among them.
     """
 
     units: dict[LevelKey, int]
-    beyond: dict[str, int] = field(default_factory=dict)
+    in_all: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.units, self.beyond = dict(self.units), dict(self.beyond)
+        self.units, self.in_all = dict(self.units), dict(self.in_all)
 
     def copy(self) -> "Free":
-        return Free(self.units, self.beyond)
+        return Free(self.units, self.in_all)
 
     def become(self, other: "Free") -> None:
-        self.units, self.beyond = other.units, other.beyond
+        self.units, self.in_all = other.units, other.in_all
 
     def of(self, need: Need, location: str) -> int:
         """Whole units of a need that a location can give; a kit's are its scarcest component's."""
@@ -69,15 +69,16 @@ class Free:
     def wait(self, need: Need, units: int) -> bool:
         """Whether so many units of a need may be waited for; they then are."""
         parts = [(part.sku, part.quantity * units) for part in need.of_one]
-        if units > need.waitable or any(self.beyond.get(sku, 0) < waited for sku, waited in parts):
+        if units > need.waitable or any(self.in_all.get(sku, 0) < waited for sku, waited in parts):
             return False
         for sku, waited in parts:
-            self.beyond[sku] -= waited
+            self.in_all[sku] -= waited
         return True
 
     def take(self, need: Need, sourced: Sourced) -> Sourced:
         for part in need.of_one:
             self.units[part.sku, sourced.location] -= part.quantity * sourced.units
+            self.in_all[part.sku] = self.in_all.get(part.sku, 0) - part.quantity * sourced.units
         return sourced
 
 

@@ -16,6 +16,8 @@ from domain.money import Money
 from domain.orders.canceling import cancel_order
 from domain.orders.model import CancelOrder, CancelReason, FulfillmentChoice, LineQuantities
 from domain.orders.ports import Overtaken
+from domain.places import Address
+from tests.domain.stock import MILAN, ROME, a_location_at
 from tests.factories import NOW, a_location, a_product, a_viewer, an_order, key
 
 OPERATIONS = a_viewer(Role.OPERATIONS)
@@ -103,6 +105,20 @@ async def test_a_store_that_has_enough_to_do_is_not_asked_for_more(goods):
     await goods.place(an_order(("A", 4)))
 
     assert (await shortage(goods, ("A", 1))).available == 0
+
+
+async def test_an_order_comes_from_places_near_enough_to_its_address_whether_that_says_its_point_or_its_city(goods):
+    async with goods.world.work() as work:
+        for code, point in (("milan", MILAN), ("rome", ROME)):
+            await work.inventory.save_location(a_location_at(point, code))
+    await goods.sell_through(locations=LocationRule(max_distance_km=50))
+    nowhere = Address(line1="-", city="Nowhere at all", country="IT")
+
+    assert (await shortage(goods, ("A", 11))).available == 10
+    assert (await shortage(goods, ("A", 1), fulfillment=FulfillmentChoice(address=nowhere))).available == 0
+    await goods.place(an_order(("A", 10)))
+
+    assert await allocated(goods) == {"milan": 10, "rome": 0}
 
 
 async def test_two_orders_of_one_batch_do_not_get_what_the_view_keeps_back(goods):
