@@ -6,7 +6,7 @@ A batch has one statement of each kind, however many orders and lines it has.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from domain.access import EVERY_ORDER, Viewer
@@ -15,45 +15,24 @@ from domain.availability.ports import AvailabilityReads
 from domain.availability.service import looks_at_distance, weighed
 from domain.catalog.ports import Catalog
 from domain.clock import Clock
-from domain.customers.model import Customer, Person
+from domain.customers.model import Customer
 from domain.customers.ports import Customers
 from domain.errors import InputError, InsufficientStock, Problem, Refused
 from domain.events import EventKind, Recorder
 from domain.idempotency import Answer, Asked, IdempotencyKeys, key_problem
 from domain.ids import Ids
-from domain.inventory.model import (
-    LevelKey,
-    Movement,
-    Reservation,
-    StockCounter,
-    StockMovementReason,
-)
+from domain.inventory.model import LevelKey, Movement, Reservation
 from domain.inventory.ports import Inventory, Reservations
 from domain.inventory.reservations import moved, units_by_level
 from domain.jobs import Deferrer, NewJob
-from domain.money import Money
-from domain.orders.changes import backorders_of, event_of
-from domain.orders.decisions import DecidedLine, Decision, Facts, decide, destination_of, line_name
-from domain.orders.model import (
-    Allocation,
-    Backorder,
-    Contact,
-    LineQuantities,
-    Order,
-    OrderHold,
-    OrderHoldKind,
-    OrderLine,
-    PlaceOrder,
-    WholeOrder,
-    fulfillment_status_of,
-    status_of,
-    totals_of,
-)
+from domain.orders.changes import event_of
+from domain.orders.decisions import Decision, Facts, decide, destination_of
+from domain.orders.model import PlaceOrder, WholeOrder
+from domain.orders.new_orders import allocated, customer_of, new_order
 from domain.orders.ports import NewOrder, Orders, Overtaken, Quotes
 from domain.orders.quotes import Quote, is_seen, no_such_quote, risen, taken_up, taking_up_problems, with_quote
 from domain.orders.stock import Taken, left_on, locked_levels
 from domain.payments.authorizing import Paid, authorize, payment_problems
-from domain.payments.model import PaymentStatus, order_payment_status
 from domain.payments.ports import Payments, Providers
 from domain.places import Destination, GeoPoint, PlacesReads
 from domain.promising.ports import Promising
@@ -331,7 +310,9 @@ async def _pay(work: PlacingWork, attempts: Sequence[_Attempt], facts: Facts) ->
             attempt.result = refusal
             continue
         attempt.paid = paid
-        attempt.new = _new_order(work.ids, order_id, attempt.request, attempt.decision, paid, facts)
+        attempt.new = new_order(
+            work.ids, order_id, attempt.request.command, attempt.request.viewer, attempt.decision, paid, facts
+        )
 
 
 async def _record(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
@@ -340,7 +321,7 @@ async def _record(work: PlacingWork, attempts: Sequence[_Attempt]) -> None:
     await _make_customers(work, attempts)
     new = [attempt.new for attempt in attempts if attempt.new]
     released = await _release_quotes(work, attempts)
-    await work.inventory.move([*released, *(movement for each in attempts for movement in _movements(each))])
+    await work.inventory.move([*released, *(movement for each in attempts for movement in _allocated(each))])
     await work.orders.add(new)
     await work.quotes.take_up({each.quote.id: _id(each) for each in attempts if each.quote})
     paid = [attempt.paid for attempt in attempts if attempt.paid]
@@ -375,153 +356,15 @@ async def _make_customers(work: PlacingWork, attempts: Sequence[_Attempt]) -> No
     for attempt in attempts:
         assert attempt.new
         order, command = attempt.new.whole.order, attempt.request.command
-        people.setdefault(order.customer_id, _customer(order, attempt.new.contact))
+        people.setdefault(order.customer_id, customer_of(order, attempt.new.contact))
         if command.customer_reference:
             references[order.customer_id] = command.customer_reference
     await work.customers.add(list(people.values()), references)
 
 
-def _customer(order: Order, contact: Contact) -> Customer:
-    address = contact.shipping_address or contact.billing_address
-    person = Person(
-        email=contact.email,
-        phone=contact.phone,
-        name=address.name if address else contact.collector_name,
-        company=address.company if address else None,
-        tax_id=contact.tax_id,
-        addresses=(address,) if address else (),
-    )
-    return Customer(id=order.customer_id, person=person, language=order.language, created_at=order.placed_at)
-
-
-def _new_order(ids: Ids, order_id: str, request: Request, decision: Decision, paid: Paid, facts: Facts) -> NewOrder:
-    command, channel, now = request.command, decision.channel, facts.now
-    language = command.language or channel.languages[0]
-    lines, allocations, backorders = _lines(ids, order_id, decision, language)
-    holds = _holds(ids, order_id, paid, channel.remorse_minutes, now)
-    totals = totals_of(lines, decision.shipping.price)
-    nothing = Money(0, channel.currency)
-    sums = [(p.authorized.amount_minor, p.captured.amount_minor) for p in paid.payments]
-    captured = sum(taken for _, taken in sums)
-    known = facts.customers_by_reference.get(command.customer_reference or "")
-    customer_id = command.customer_id or known or request.viewer.customer_id
-    address = decision.delivery.address if decision.delivery else None
-    order = Order(
-        id=order_id,
-        number=ids.order_number(),
-        external_reference=command.external_reference,
-        purchase_order_number=command.purchase_order_number,
-        channel_code=channel.code,
-        customer_id=customer_id or ids.new("cus"),
-        is_guest=customer_id is None,
-        language=language,
-        currency=channel.currency,
-        status=status_of(lines, held=bool(holds), balance_minor=totals.total.amount_minor - captured),
-        fulfillment_status=fulfillment_status_of(lines),
-        payment_status=order_payment_status(paid.payments, totals.total.amount_minor),
-        totals=totals,
-        shipping_agreed=decision.shipping.price,
-        authorized=Money(sum(aside for aside, _ in sums), channel.currency),
-        captured=Money(captured, channel.currency),
-        refunded=nothing,
-        shipping_method_code=decision.shipping.method_code,
-        country=address.country if address else None,
-        metadata=command.metadata or {},
-        placed_at=command.placed_at or now,
-        updated_at=now,
-        version=1,
-    )
-    whole = WholeOrder(
-        order=order,
-        lines=lines,
-        allocations=allocations,
-        backorders=backorders,
-        payments=paid.payments,
-        holds=holds,
-    )
-    contact = Contact(
-        email=command.email,
-        phone=command.phone,
-        tax_id=command.tax_id,
-        shipping_address=address,
-        billing_address=command.billing_address,
-        collector_name=next(
-            (line.choice.collector_name for line in decision.lines if line.choice.collector_name), None
-        ),
-    )
-    return NewOrder(whole=whole, contact=contact)
-
-
-def _lines(
-    ids: Ids, order_id: str, decision: Decision, language: str
-) -> tuple[tuple[OrderLine, ...], tuple[Allocation, ...], tuple[Backorder, ...]]:
-    lines: list[OrderLine] = []
-    allocations: list[Allocation] = []
-    backorders: list[Backorder] = []
-    for position, decided in enumerate(decision.lines):
-        line = OrderLine(
-            id=ids.new("oln"),
-            order_id=order_id,
-            position=position,
-            sku=decided.variant.sku,
-            name=line_name(decided, language),
-            quantity=decided.request.quantity,
-            unit_price=decided.unit_price,
-            method=decided.choice.kind,
-            pickup_location=decided.choice.pickup_location,
-            quantities=LineQuantities(
-                allocated=decided.request.quantity - decided.waiting, backordered=decided.waiting
-            ),
-        )
-        lines.append(line)
-        allocations += allocations_of(line, decided)
-        backorders += backorders_of(line, decided.variant.demand(1))
-    return tuple(lines), tuple(allocations), tuple(backorders)
-
-
-def allocations_of(line: OrderLine, decided: DecidedLine) -> list[Allocation]:
-    return [
-        Allocation(
-            line_id=line.id,
-            order_id=line.order_id,
-            location=part.location,
-            sku=component.sku,
-            per_unit=component.quantity,
-            quantity=component.quantity * part.units,
-        )
-        for part in decided.sourced
-        for component in decided.variant.demand(1)
-    ]
-
-
-def _holds(ids: Ids, order_id: str, paid: Paid, remorse_minutes: int, now: datetime) -> tuple[OrderHold, ...]:
-    reasons: list[tuple[OrderHoldKind, str]] = []
-    if any(payment.status is PaymentStatus.ACTION_REQUIRED for payment in paid.payments):
-        reasons.append((OrderHoldKind.PAYMENT, "The payer has a step to take."))
-    if remorse_minutes:
-        reasons.append((OrderHoldKind.REMORSE, f"{remorse_minutes} minutes for second thoughts."))
-    return tuple(
-        OrderHold(id=ids.new("hld"), order_id=order_id, kind=kind, reason=reason, placed_by="system", placed_at=now)
-        for kind, reason in reasons
-    )
-
-
-def _movements(attempt: _Attempt) -> list[Movement]:
+def _allocated(attempt: _Attempt) -> list[Movement]:
     assert attempt.new
-    order = attempt.new.whole.order
-    return [
-        Movement(
-            sku=allocation.sku,
-            location=allocation.location,
-            counter=StockCounter.ALLOCATED,
-            delta=allocation.quantity,
-            reason=StockMovementReason.ALLOCATION,
-            reference=order.number,
-            actor=attempt.request.viewer.actor,
-            at=order.updated_at,
-        )
-        for allocation in attempt.new.whole.allocations
-    ]
+    return allocated(attempt.new.whole, attempt.request.viewer.actor)
 
 
 def _announce(work: PlacingWork, whole: WholeOrder, viewer: Viewer) -> None:
