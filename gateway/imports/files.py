@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 DONE, FAILED = 0, 1
+SOME_REJECTED = 3  # The exit code of an import that left lines out; what is wrong with the command itself is 2.
 
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".gz", ".csv", ".jsonl", ".ndjson", ".json", ".txt")
@@ -34,6 +35,20 @@ def opened(file: Path) -> Iterator[io.BufferedReader]:
 
 def unpacked(raw: io.BufferedReader) -> gzip.GzipFile | io.BufferedReader:
     return gzip.GzipFile(fileobj=raw) if raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP else raw
+
+
+def line_after(number: int, file: Path, source: gzip.GzipFile | io.BufferedReader, bytes_max: int) -> bytes:
+    """The next line of a file after its so many first, with its end; empty where there is none.
+
+    Of one that is longer than so many bytes just enough to tell. Raises Stopped where it cannot be read.
+    """
+    try:
+        line = rest = source.readline(bytes_max + 1)
+        while len(rest) > bytes_max and not rest.endswith(b"\n"):
+            rest = source.readline(bytes_max + 1)
+    except DAMAGED as error:
+        raise Stopped(f"{file} is damaged after line {number}. Import it again whole.") from error
+    return line
 
 
 def position(raw: io.BufferedReader) -> int:

@@ -6,13 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from domain.places import PostalCode, read_postal_code
-from gateway.imports.files import DAMAGED, DONE, FAILED, Stopped, beside, opened, position, rejects_of, unpacked
-from gateway.imports.stock import SOME_REJECTED
+from gateway.imports.files import (
+    DONE,
+    FAILED,
+    SOME_REJECTED,
+    Rejects,
+    Stopped,
+    beside,
+    line_after,
+    opened,
+    position,
+    rejects_of,
+    unpacked,
+)
 from gateway.settings import Settings
 from gateway.wiring import wire
 from persistence.unit_of_work import SqlWorld
@@ -68,22 +78,12 @@ class _Lines:
     def __iter__(self) -> Iterator[Read]:
         """Numbers, lines as they are, and what they say; of a line that is too long only its beginning."""
         number = 0
-        while line := self._next(number):
+        while line := line_after(number, self._file, self._source, LINE_BYTES_MAX):
             number += 1
             if line.strip():
                 said = _understood(line)
                 self.is_cut_off = isinstance(said, str) and not line.endswith(b"\n") and len(line) <= LINE_BYTES_MAX
                 yield number, line, said
-
-    def _next(self, number: int) -> bytes:
-        """The line after this one, with its end; empty at the end of the file."""
-        try:
-            line = rest = self._source.readline(LINE_BYTES_MAX + 1)
-            while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
-                rest = self._source.readline(LINE_BYTES_MAX + 1)
-        except DAMAGED as error:
-            raise Stopped(f"{self._file} is damaged after line {number}. Import it again whole.") from error
-        return line
 
 
 def _understood(line: bytes) -> PostalCode | str:
@@ -101,7 +101,7 @@ class _Import:
     dropped: codes of its countries that it does not list. is_whole: whether they could be dropped.
     """
 
-    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Any) -> None:
+    def __init__(self, world: SqlWorld, lines: _Lines, rejects: Rejects) -> None:
         self.taken = 0
         self.rejected = 0
         self.dropped = 0
@@ -115,7 +115,7 @@ class _Import:
     async def run(self, label: str) -> float:
         """Take in everything; answers how many seconds it took."""
         started = time.perf_counter()
-        self._rejects.writerow(["line", "reason", "said"])
+        self._rejects.write(["line", "reason", "said"])
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             lines = iter(self._lines)
             while batch := list(islice(lines, BATCH_LINES)):
@@ -135,7 +135,7 @@ class _Import:
         self.countries.update(code.country for code in codes)
         for number, line, said in batch:
             if isinstance(said, str):
-                self._rejects.writerow([number, said, line.decode(errors="surrogateescape").rstrip("\r\n")])
+                self._rejects.write([number, said, line.decode(errors="surrogateescape").rstrip("\r\n")])
                 self.rejected += 1
 
 

@@ -28,12 +28,13 @@ from domain.inventory.importing import (
 )
 from domain.inventory.model import StockFeedMode
 from gateway.imports.files import (
-    DAMAGED,
     DONE,
     FAILED,
+    SOME_REJECTED,
     Rejects,
     Stopped,
     beside,
+    line_after,
     opened,
     position,
     rejects_of,
@@ -43,8 +44,6 @@ from gateway.settings import Settings
 from gateway.wiring import wire
 from persistence.listed import Listed
 from persistence.unit_of_work import SqlWorld
-
-SOME_REJECTED = 3  # The exit code of an import that left lines out; what is wrong with the command itself is 2.
 
 # One transaction's worth: some tenths of a second, for which others wait who want the same levels.
 BATCH_LINES = 5_000
@@ -188,13 +187,7 @@ class _Lines:
     def _next(self) -> bytes:
         """The next line, with its end; of one that is too long just enough to tell. Empty at the end of the file."""
         self._number += 1
-        try:
-            line = rest = self._source.readline(LINE_BYTES_MAX + 1)
-            while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
-                rest = self._source.readline(LINE_BYTES_MAX + 1)
-        except DAMAGED as error:
-            raise Stopped(f"{self._file} is damaged after line {self._number - 1}. Import it again whole.") from error
-        return line
+        return line_after(self._number - 1, self._file, self._source, LINE_BYTES_MAX)
 
 
 def _cells(text: str) -> list[str]:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from domain.clock import SetClock
 from domain.inventory.model import Movement, StockCounter, StockMovementReason
 from gateway.imports import stock as imports
-from gateway.imports.files import DONE, FAILED
-from gateway.imports.stock import SOME_REJECTED, import_stock
+from gateway.imports.files import DONE, FAILED, SOME_REJECTED
+from gateway.imports.stock import import_stock
 from gateway.settings import read_settings
 from gateway.wiring import wire
 from persistence.listed import Listed

@@ -8,9 +8,8 @@ import zipfile
 import pytest
 
 from domain.places import Destination, GeoPoint
-from gateway.imports.files import DONE, FAILED
+from gateway.imports.files import DONE, FAILED, SOME_REJECTED
 from gateway.imports.places import BATCH_LINES, LINE_BYTES_MAX, import_places
-from gateway.imports.stock import SOME_REJECTED
 from gateway.settings import read_settings
 from tests.shop import SECRET, a_shop
 
