@@ -26,6 +26,13 @@ class SqlReservations:
         )
         return {(row.sku, row.location_code): row.units for row in rows}
 
+    async def next_lapse(self, skus: Sequence[str], now: datetime) -> datetime | None:
+        ends = select(func.min(RESERVATIONS.c.expires_at).label("at"))
+        held = ends.where(among(RESERVATIONS.c.sku, skus), RESERVATIONS.c.expires_at > now)
+        ((at,),) = await self._statements.fetch(held)
+        instant: datetime | None = at
+        return instant
+
     async def by_quote(self, quote_ids: Sequence[str]) -> Mapping[str, list[Reservation]]:
         rows = await self._statements.fetch(
             select(RESERVATIONS)

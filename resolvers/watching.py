@@ -240,10 +240,14 @@ class _Watch:
         rest = iter(skus)
         while part := list(islice(rest, SKUS_AT_ONCE)):
             goods = await self._world.reads.availability.goods(part)
-            weighing = weighed(self._question, goods, self._world.clock.now())
+            now = self._world.clock.now()
+            weighing = weighed(self._question, goods, now)
             shows = shows_quantities(self._question, weighing.view.code, goods)
-            if (turn := next_turn(weighing, goods)) is not None:
-                self._turn = min(turn, self._turn or turn)
+            turns = (
+                next_turn(weighing, goods),
+                await self._world.reads.reservations.next_lapse(list(goods.counts), now),
+            )
+            self._turn = min((turn for turn in (*turns, self._turn) if turn is not None), default=None)
             for sku in part:
                 if (variant := goods.variants.get(sku)) is not None:
                     answer = availability(variant, weighing, goods, shows_quantities=shows)

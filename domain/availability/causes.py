@@ -61,7 +61,7 @@ def next_turn(weighing: Weighing, goods: Goods) -> datetime | None:
     """The next instant at which time alone may change an answer about these goods; None where none comes.
 
     A launch, a planned revision of the view, a store that opens or closes, supply that comes within the horizon or is
-    late, another day for what is late. A hold that lapses is told of as it is swept.
+    late, another day for what is late. When holds lapse is known to those who keep them.
     """
     now = weighing.now
     return min((instant for instant in _turns(weighing, goods) if instant > now), default=None)

@@ -95,6 +95,9 @@ class ReservationsReads(Protocol):
     async def lapsed(self, skus: Sequence[str], now: datetime) -> Mapping[LevelKey, int]:
         """Units that levels of the SKUs still count as reserved though their time is over: free, whoever asks."""
 
+    async def next_lapse(self, skus: Sequence[str], now: datetime) -> datetime | None:
+        """When the next of the holds on these SKUs ends; None where there is none."""
+
     async def by_quote(self, quote_ids: Sequence[str]) -> Mapping[str, list[Reservation]]:
         """All of each quote, lapsed ones that nobody swept yet among them; by SKU and location."""
 

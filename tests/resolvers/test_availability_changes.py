@@ -34,7 +34,7 @@ from resolvers import watching
 from resolvers.availability_changes import availability_changed
 from resolvers.context import Context
 from resolvers.sharing import Shared
-from tests.factories import NOW, a_channel, a_location, a_product, a_viewer, an_order, key
+from tests.factories import NOW, a_channel, a_location, a_product, a_quote, a_viewer, an_order, key
 from tests.shop import Shop, a_shop, whole_schema
 
 OPERATIONS = a_viewer(Role.OPERATIONS)
@@ -192,6 +192,17 @@ async def test_supply_is_told_of_when_it_comes_within_the_horizon_and_when_it_is
         assert [each.on.day for each in (await anext(changes)).availability.future] == [17]
         shop.clock.set(NOW + timedelta(days=13))
         assert [each.on.day for each in (await anext(changes)).availability.future] == [19]
+
+
+async def test_a_hold_counts_until_it_lapses_whether_anybody_sweeps_it_or_not(shop, shared):
+    async with following(shop, shared, "A") as changes:
+        assert await told(changes) == ("A", 10)
+        await shop.quote(a_quote(("A", 4), hold_minutes=10))
+        assert await told(changes) == ("A", 6)
+
+        shop.clock.set(NOW + timedelta(minutes=10))
+
+        assert await told(changes) == ("A", 10)
 
 
 # ── Resuming, and whole views ──
