@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from enum import Enum
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, case, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.availability.views import (
@@ -39,24 +39,23 @@ class SqlViews:
         self._upsert = sqlite.insert if statements.is_sqlite else postgresql.insert
 
     async def all(self) -> Mapping[str, KeptView]:
-        came = select(
-            REVISIONS,
-            func.row_number()
-            .over(
-                partition_by=REVISIONS.c.view_code,
-                order_by=(REVISIONS.c.effective_from.desc(), REVISIONS.c.version.desc()),
-            )
-            .label("place"),
-        ).where(REVISIONS.c.effective_from <= self._clock.now())
-        in_force = came.subquery()
-        columns = [in_force.c[column.name] for column in REVISIONS.columns]
-        rows = [
-            *await self._statements.fetch(select(*columns).where(in_force.c.place == 1)),
-            *await self._statements.fetch(select(REVISIONS).where(REVISIONS.c.effective_from > self._clock.now())),
-        ]
+        now = self._clock.now()
+        # Of those that have come the last stands first; where none has, one that is to come does.
+        newest_first = (
+            case((REVISIONS.c.effective_from <= now, 0), else_=1),
+            REVISIONS.c.effective_from.desc(),
+            REVISIONS.c.version.desc(),
+        )
+        place = func.row_number().over(partition_by=REVISIONS.c.view_code, order_by=newest_first).label("place")
+        placed = select(REVISIONS, VIEWS.c.version.label("saved"), place).join(VIEWS).subquery()
+        rows = await self._statements.fetch(
+            select(placed)
+            .where(or_(placed.c.place == 1, placed.c.effective_from > now))
+            .order_by(placed.c.view_code, placed.c.version)
+        )
+        saved = {row.view_code: row.saved for row in rows}
         revisions = grouped((row.view_code, _revision(row)) for row in rows)
-        views = await self._statements.fetch(select(VIEWS).order_by(VIEWS.c.code))
-        return {row.code: KeptView(row.code, row.version, tuple(revisions[row.code])) for row in views}
+        return {code: KeptView(code, version, tuple(revisions[code])) for code, version in saved.items()}
 
     async def history(self, codes: Sequence[str], limit: int) -> Mapping[str, list[AvailabilityViewRevision]]:
         place = func.row_number().over(partition_by=REVISIONS.c.view_code, order_by=REVISIONS.c.version.desc())
@@ -71,8 +70,7 @@ class SqlViews:
         made = self._upsert(VIEWS).values(code=code, version=0).on_conflict_do_nothing()
         await self._statements.run(made)
         await self._statements.fetch(select(VIEWS).where(VIEWS.c.code == code).with_for_update())
-        kept = (await self.all())[code]
-        return kept if kept.version else None
+        return (await self.all()).get(code)
 
     async def add(self, code: str, revision: AvailabilityViewRevision) -> None:
         await self._statements.run(VIEWS.update().where(VIEWS.c.code == code).values(version=revision.version))
