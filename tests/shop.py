@@ -205,11 +205,16 @@ def whole_schema() -> ServedSchema:
 
 
 @asynccontextmanager
-async def a_shop(database_url: str, *, redis_url: str | None = None, is_live: bool = False) -> AsyncIterator[Shop]:
-    """is_live: whether the log's end is followed, as subscriptions need; else only what is asked for reads the log."""
+async def a_shop(
+    database_url: str, *, redis_url: str | None = None, is_live: bool = False, is_alone: bool = False
+) -> AsyncIterator[Shop]:
+    """is_live: whether the log's end is followed, as subscriptions need; else only what is asked for reads the log.
+
+    is_alone: nothing goes on beside; statements of SQLite then run where they are asked for, which takes half the time.
+    """
     settings = Settings(database_url=database_url, redis_url=redis_url, secret_key=SECRET, test_payments=True)
     clock = SetClock(NOW)
-    process = await wire(settings, clock=clock)
+    process = await wire(settings, clock=clock, is_alone=is_alone)
     if is_live:
         await process.start()
     try:

@@ -24,6 +24,8 @@ from persistence.demo.demand import midnight
 from persistence.demo.retailer import Retailer, retailer
 from persistence.demo.stock import StockCount
 from persistence.tables import metadata
+from persistence.tables.availability import REVISIONS, VIEWS
+from persistence.tables.catalog import GENERATION
 from persistence.tables.log import FACTS
 
 T = TypeVar("T")
@@ -34,6 +36,9 @@ Progress = Callable[[str, float], None]
 # Whom the tokens that a local server prints are for: a customer with orders, and the store that has most of the work.
 CUSTOMER = "cus_demo_001"
 LOCATION = "milano-torino"
+
+# Tables with rows that migrations made, and that no database is without.
+FROM_THE_BEGINNING = (FACTS, GENERATION, VIEWS, REVISIONS)
 
 SEED = 7
 DAYS = 28
@@ -121,7 +126,7 @@ async def _is_in_use(reads: Reads) -> bool:
 async def _clear(database: Database) -> None:
     async with database.transaction() as transaction:
         for table in reversed(metadata.sorted_tables):
-            if table is not FACTS:
+            if table not in FROM_THE_BEGINNING:
                 await transaction.run(delete(table))
 
 

@@ -69,6 +69,11 @@ fragment OrderParts on Order {
 fragment QuoteParts on Quote {
   channel { code } lines { variant { sku } availability { sku } } plan { location { code } lines { sku } distanceKm }
 }
+fragment RuleParts on AvailabilityRules {
+  locations { kinds countries tags capabilities include exclude }
+  products { categories tags excludeCategories excludeTags excludeSkus }
+  keepBack { reason kinds locationTags categories }
+}
 fragment CustomerParts on Customer {
   addresses { city }
   orders(first: 3) { totalCount edges { node { id } } nodes { number lines { sku } } }
@@ -85,6 +90,12 @@ QUERIES = {
       totalCount edges { node { code } } nodes { ...LocationParts } } }""",
     "availability": """query ($skus: [String!]!) { availability(skus: $skus, channel: "web") {
       variant { ...VariantParts } locations { location { code } } explanation { location { code } } } }""",
+    "availability ahead": """query ($skus: [String!]!) { availability(skus: $skus, view: "view") {
+      future { on quantity } } }""",
+    "availabilityViews": """{ availabilityViews { locations { ...LocationParts } rules { ...RuleParts }
+      scheduled { version rules { ...RuleParts } } history { version rules { ...RuleParts } } } }""",
+    "previewAvailability": """{ previewAvailability(view: "view", rules: {}) {
+      becomeAvailable becomeUnavailable locationsAdded { ...LocationParts } locationsRemoved { code } } }""",
     "pickupOptions": """{ pickupOptions(
       channel: "web", lines: [{sku: "A-0", quantity: 1}], near: {country: "IT"}, first: 6) {
       lines { sku } location { ...LocationParts } } }""",
@@ -200,6 +211,7 @@ ERRORS = "userErrors { code path message }"
 CATEGORIES = f"mutation ($categories: [CategoryInput!]!) {{ saveCategories(categories: $categories) {{ {ERRORS} }} }}"
 IMPORT = f"mutation ($products: [ProductImportInput!]!) {{ importProducts(products: $products) {{ {ERRORS} }} }}"
 CHANNEL = f"mutation ($input: ChannelInput!) {{ saveChannel(input: $input) {{ {ERRORS} }} }}"
+VIEW = f"mutation ($input: AvailabilityViewInput!) {{ saveAvailabilityView(input: $input) {{ {ERRORS} }} }}"
 METHOD = f"mutation ($input: ShippingMethodInput!) {{ saveShippingMethod(input: $input) {{ {ERRORS} }} }}"
 LOCATION = f"mutation ($input: StockLocationInput!) {{ saveStockLocation(input: $input) {{ {ERRORS} }} }}"
 ADJUST = f"mutation ($input: AdjustStockInput!) {{ adjustStock(input: $input) {{ {ERRORS} }} }}"
@@ -262,6 +274,11 @@ async def _furnish_settings(shop: Shop, row: int) -> None:
             for country in COUNTRIES[: row + 1]
         ],
     }
+    rules = {
+        "locations": {"countries": COUNTRIES[: row + 1]},
+        "keepBack": [{"reason": f"reason {i}", "units": i} for i in more],
+        "supply": {"onOrder": True},
+    }
     location = {
         "code": _place(row),
         "name": "A place",
@@ -273,6 +290,7 @@ async def _furnish_settings(shop: Shop, row: int) -> None:
         "openingHours": [{"weekday": "MONDAY", "opens": f"{9 + i:02}:00", "closes": f"{9 + i:02}:30"} for i in more],
         "closures": [f"2026-08-{15 + i}" for i in more],
     }
+    await _do(shop, VIEW, input={"code": f"view-{row}" if row else "view", "name": "A view", "rules": rules})
     await _do(shop, CHANNEL, input=channel)
     await _do(shop, METHOD, input=method)
     await _do(shop, LOCATION, input=location)

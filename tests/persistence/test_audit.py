@@ -448,4 +448,4 @@ async def test_the_command_names_what_is_broken_counts_the_rest_and_says_so_by_i
     assert (clean, broken) == (command.CLEAN, command.BROKEN)
     assert "Every law holds." in said
     assert "statuses follow from units and money: BROKEN by 6" in said
-    assert "5 rows break a law." in said
+    assert "6 rows break a law." in said

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from persistence import availability
+from tests.shop import a_shop
 from tests.simulation.day import WEIGHTS, Day
 
 IN_SMALL, IN_LARGE = 150, 20_000
@@ -26,10 +27,11 @@ async def test_after_a_random_day_every_law_holds(shop, seed):
 
 
 @pytest.mark.soak
-async def test_after_a_long_random_day_every_law_holds(shop, seed):
-    day = Day(shop, Random(seed))
+async def test_after_a_long_random_day_every_law_holds(migrated_database_url, seed):
+    async with a_shop(migrated_database_url, is_alone=True) as shop:
+        day = Day(shop, Random(seed))
 
-    await day.run(IN_LARGE)
+        await day.run(IN_LARGE)
 
-    assert await shop.broken_laws() == []
-    assert set(day.done) == set(WEIGHTS)
+        assert await shop.broken_laws() == []
+        assert set(day.done) == set(WEIGHTS)
