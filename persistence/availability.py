@@ -10,11 +10,14 @@ that nothing was committed since to make it old.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -42,7 +45,6 @@ from persistence.database import Database, Statements
 from persistence.direct import DIRECT_CONNECTIONS
 from persistence.inventory import SqlInventory
 from persistence.joined import JoinedReads
-from persistence.rows import grouped
 from persistence.sql import among_texts
 from persistence.supply import IS_OPEN
 from persistence.tables.catalog import GENERATION
@@ -50,6 +52,8 @@ from persistence.tables.columns import UtcDateTime
 from persistence.tables.inventory import LEVELS, RESERVATIONS, SUPPLY
 from persistence.tables.orders import BACKORDERS
 from persistence.views import SqlViews
+
+T = TypeVar("T", Counts, Due)
 
 # Variants that a process remembers, at 1 to 2 KB each; more would slow the garbage collector down. Then it starts anew.
 VARIANTS_MAX = 20_000
@@ -66,6 +70,9 @@ LOAD_S = 1.0
 _GENERATION, _LEVEL, _DUE, _WAITED_FOR, _LAPSED = range(5)
 _COUNTERS = Counts._fields[2:]
 _KINDS, _STATUSES = tuple(InboundSupplyKind), tuple(InboundSupplyStatus)
+# Thousands in an answer, so that no Python runs for each of them: it would in `Counts._make`.
+_COLUMNS_OF_COUNTS = itemgetter(slice(1, 1 + len(Counts._fields)))
+_COUNTS_OF: Callable[[Iterable[Any]], Counts] = partial(tuple.__new__, Counts)
 
 
 def _telling(
@@ -146,7 +153,7 @@ class Stock:
         number = rows[0][3]
         kinds = [row[0] for row in rows]
         due_from, waiting_from, lapsed_from = (bisect_left(kinds, kind) for kind in (_DUE, _WAITED_FOR, _LAPSED))
-        counts = [Counts._make(row[1:9]) for row in rows[1:due_from]]
+        counts = list(map(_COUNTS_OF, map(_COLUMNS_OF_COUNTS, rows[1:due_from])))
         lapsed = {(sku, location): units for _, sku, location, units, *_ in rows[lapsed_from:]}
         if lapsed:
             counts = [each.without(lapsed.get((each.sku, each.location), 0)) for each in counts]
@@ -156,8 +163,8 @@ class Stock:
         ]
         return cls(
             number,
-            grouped((each.sku, each) for each in counts),
-            grouped((each.sku, each) for each in due),
+            _by_sku(counts),
+            _by_sku(due),
             {row[1]: row[3] for row in rows[waiting_from:lapsed_from]},
             frozenset(lapsed),
         )
@@ -165,6 +172,11 @@ class Stock:
     def locations(self, skus: Iterable[str]) -> set[str]:
         """The codes of all places that have or get some of the SKUs."""
         return {each.location for sku in skus for of in (self.counts, self.due) for each in of.get(sku, ())}
+
+
+def _by_sku(told: Iterable[T]) -> dict[str, list[T]]:
+    """Levels, or units on their way, which come in the order of SKUs."""
+    return {sku: list(each) for sku, each in groupby(told, key=itemgetter(0))}
 
 
 # ── What is remembered ──

@@ -38,34 +38,14 @@ def to_promise(sku: str, weighing: Weighing, goods: Goods) -> Units:
     """
     if not weighing.rules.supply.on_hand:
         return {}
-    found = {location.code: free for location, free, _, shut in _held(sku, weighing, goods) if free > 0 and not shut}
+    found = {code: units for code, units in _free(sku, weighing, goods).items() if units > 0}
     waiting = goods.waiting.get(sku, 0)
     return _without_waiting(found, waiting) if waiting else found
 
 
-class Held(NamedTuple):
-    """What a place has of a stocked SKU. free: less than none where more is promised or kept back than there is.
-
-    shut: why the place does not count; None where it does.
-    """
-
-    location: StockLocation
-    free: int
-    counts: Counts | None
-    shut: str | None
-
-
-def _held(sku: str, weighing: Weighing, goods: Goods) -> list[Held]:
-    """By location code."""
-    locations, shut = goods.locations, weighing.shut
-    there = goods.counts.get(sku, ())
-    if not weighing.rules.keep_back:
-        return [Held(location := locations[each.location], each.free, each, shut(location)) for each in there]
-    variant, kept_back = goods.variants[sku], weighing.kept_back
-    return [
-        Held(location := locations[each.location], each.free - kept_back(variant, location, each), each, shut(location))
-        for each in there
-    ]
+def _free(sku: str, weighing: Weighing, goods: Goods) -> dict[str, int]:
+    """Units of a stocked SKU at the places that count; less than none where more is promised or kept back than is."""
+    return weighing.free(goods.variants[sku], goods.counts.get(sku, ()), goods.locations)
 
 
 def _without_waiting(units: Units, waiting: int) -> Units:
@@ -80,9 +60,10 @@ def _without_waiting(units: Units, waiting: int) -> Units:
 def to_order(sku: str, weighing: Weighing, goods: Goods) -> int:
     """Units of a stocked SKU that orders may ask for in all: those there, those due, and as many beyond as may be."""
     there = sum(to_promise(sku, weighing, goods).values())
-    if not _looks_ahead(weighing):
+    variant = goods.variants[sku]
+    if not _looks_ahead(variant, weighing, goods):
         return there
-    return max(there, _Expected(goods.variants[sku], weighing, goods, looks_at_margin=False).orderable())
+    return max(there, _Expected(variant, weighing, goods, looks_at_margin=False).orderable())
 
 
 # ── The answer ──
@@ -96,7 +77,7 @@ def availability(variant: Variant, weighing: Weighing, goods: Goods, *, shows_qu
     closed = weighing.not_sellable(variant)
     now = {} if closed else _now(variant, weighing, goods)
     units = sum(now.values())
-    expected = _Expected(variant, weighing, goods) if _looks_ahead(weighing) and not closed else None
+    expected = _Expected(variant, weighing, goods) if not closed and _looks_ahead(variant, weighing, goods) else None
     orderable = units if expected is None else max(units, expected.orderable())
     future = [] if expected is None else expected.future(units)
     status = AvailabilityStatus.NOT_SELLABLE if closed else _status(variant, units, orderable, weighing)
@@ -148,10 +129,11 @@ def _places(now: Units, weighing: Weighing, goods: Goods, *, shows_quantities: b
     """Largest first, or nearest first where the destination's point is known; those alike by code."""
     is_there = weighing.destination is not None and weighing.destination.point is not None
     by_size = sorted(now.items(), key=_units, reverse=True)
+    low = weighing.rules.low_stock_threshold
     places = [
         LocationAvailability(
             location := goods.locations[code],
-            _in_stock(units, weighing),
+            AvailabilityStatus.LOW_STOCK if units <= low else AvailabilityStatus.IN_STOCK,
             units if shows_quantities else None,
             weighing.distance_km(location) if is_there else None,
         )
@@ -169,9 +151,11 @@ def _units(place: tuple[str, int]) -> int:
 # ── What is due ──
 
 
-def _looks_ahead(weighing: Weighing) -> bool:
+def _looks_ahead(variant: Variant, weighing: Weighing, goods: Goods) -> bool:
+    """Whether more of a variant may be ordered than is there: only of what is due, or beyond it, or of a kit."""
     supply = weighing.rules.supply
-    return bool(supply.backorder_limit or supply.in_transit or supply.on_order or supply.production)
+    counts_due = supply.in_transit or supply.on_order or supply.production
+    return bool(supply.backorder_limit or (counts_due and (variant.components or goods.due.get(variant.sku))))
 
 
 def counts_supply(weighing: Weighing, due: Due) -> bool:
@@ -207,12 +191,12 @@ class _Expected:
 
     def _at_first(self, part: Component, goods: Goods) -> dict[str, int]:
         """Units by place before anything arrives; where on-hand stock does not count, only what it owes does."""
-        counts_on_hand = self._weighing.rules.supply.on_hand
-        return {
-            held.location.code: held.free if counts_on_hand else min(0, held.free)
-            for held in _held(part.sku, self._weighing, goods)
-            if self._counts(held.location)
-        }
+        free = _free(part.sku, self._weighing, goods)
+        if self._looks_at_margin and self._weighing.looks_at_margin:
+            free = {code: units for code, units in free.items() if self._counts(goods.locations[code])}
+        if self._weighing.rules.supply.on_hand:
+            return free
+        return {code: min(0, units) for code, units in free.items()}
 
     def _counts(self, location: StockLocation) -> bool:
         is_too_thin = self._looks_at_margin and self._weighing.too_thin(self._variant, location)
@@ -276,13 +260,33 @@ def _next_on(variant: Variant, units: int, future: Sequence[FutureAvailability],
 # ── In words ──
 
 
+class Held(NamedTuple):
+    """What a place has of a stocked SKU. free: less than none where more is promised or kept back than there is.
+
+    shut: why the place does not count; None where it does.
+    """
+
+    location: StockLocation
+    free: int
+    counts: Counts | None
+    shut: str | None
+
+
+def _held(sku: str, weighing: Weighing, goods: Goods) -> dict[str, Held]:
+    """By location code, of the places that do not count, too."""
+    variant, found = goods.variants[sku], {}
+    for each in goods.counts.get(sku, ()):
+        location = goods.locations[each.location]
+        free = each.free - weighing.kept_back(variant, location, each)
+        found[each.location] = Held(location, free, each, weighing.shut(location))
+    return found
+
+
 def reasons(variant: Variant, weighing: Weighing, goods: Goods) -> list[AvailabilityReason]:
     """Why an answer is what it is, at every place that has a level of it or of a part of it, or gets some; by code."""
     closed = weighing.not_sellable(variant)
     now = {} if closed else _now(variant, weighing, goods)
-    parts = [
-        (part, {held.location.code: held for held in _held(part.sku, weighing, goods)}) for part in variant.demand(1)
-    ]
+    parts = [(part, _held(part.sku, weighing, goods)) for part in variant.demand(1)]
     due = {each.location for part, _ in parts for each in goods.due.get(part.sku, ())}
     return [
         _reason(goods.locations[code], variant, parts, closed, now.get(code, 0), weighing, goods)

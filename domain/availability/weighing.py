@@ -1,6 +1,6 @@
 """How a view weighs: which places count for a question, what is kept back there, which products may be sold at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -14,6 +14,9 @@ from domain.places import Destination, distance_km
 
 # Of each category, itself and all that it lies under.
 Families = Mapping[str, frozenset[str]]
+
+# What is kept back at a place: units, and percent of those that are whole.
+_Share = tuple[int, float]
 
 
 class Weighing:
@@ -42,6 +45,7 @@ class Weighing:
         self._open_units = open_units or {}
         self._shut: dict[str, str | None] = {}
         self._kept: dict[tuple[tuple[str, ...], str], tuple[int, float, tuple[str, ...]]] = {}
+        self._shares: dict[tuple[str, ...], dict[str, _Share | None]] = {}
         self.looks_at_margin = view.rules.finance.min_margin_percent is not None and channel is not None
 
     # ── Products ──
@@ -177,16 +181,34 @@ class Weighing:
             return f"Its margin from here is not known; {least:g} % are asked for."
         return f"Its margin from here is {margin:.1f} %; {least:g} % are asked for." if margin < least else None
 
+    def free(self, variant: Variant, there: Iterable[Counts], locations: Mapping[str, StockLocation]) -> dict[str, int]:
+        """What is left to promise of a stocked variant, by location code, of the places that count: `Counts.free` less
+        what is kept back. In one pass, for it is asked of every level an answer is made of.
+        """
+        shares = self._shares.setdefault(variant.category_codes, {})
+        found = {}
+        for _, code, on_hand, allocated, reserved, damaged, inspection, safety_stock in there:
+            if code not in shares:
+                shares[code] = self._share(variant, locations[code])
+            if (share := shares[code]) is not None:
+                units, percent = share
+                whole = on_hand - damaged - inspection
+                kept = units + _share_of(whole, percent) if percent else units
+                found[code] = whole - allocated - reserved - safety_stock - kept
+        return found
+
+    def _share(self, variant: Variant, location: StockLocation) -> _Share | None:
+        """What is kept back of a variant at a place; None where the place does not count."""
+        return None if self.shut(location) else self._kept_shares(variant, location)[:2]
+
     def kept_back(self, variant: Variant, location: StockLocation, counts: Counts) -> int:
         """Units that the view's rules keep back of what a place has of a stocked variant."""
-        if not self.rules.keep_back:
-            return 0
         units, percent, _ = self._kept_shares(variant, location)
-        return units + ceil(round(max(0, counts.on_hand - counts.damaged - counts.inspection) * percent / 100, 6))
+        return units + _share_of(counts.on_hand - counts.damaged - counts.inspection, percent)
 
     def kept_for(self, variant: Variant, location: StockLocation) -> Sequence[str]:
         """Why units are kept back there, in the rules' own words."""
-        return self._kept_shares(variant, location)[2] if self.rules.keep_back else ()
+        return self._kept_shares(variant, location)[2]
 
     def _kept_shares(self, variant: Variant, location: StockLocation) -> tuple[int, float, tuple[str, ...]]:
         key = variant.category_codes, location.code
@@ -205,6 +227,11 @@ class Weighing:
             and (not rule.location_tags or any(tag in location.tags for tag in rule.location_tags))
             and (not rule.categories or self._within(variant, rule.categories) is not None)
         )
+
+
+def _share_of(whole: int, percent: float) -> int:
+    """Rounded up."""
+    return ceil(round(max(0, whole) * percent / 100, 6))
 
 
 def _margin_percent(variant: Variant, channel: Channel, location: StockLocation) -> float | None:
