@@ -20,9 +20,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import cycle
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -66,8 +68,9 @@ class CarefulGraphQL(GraphQL[Any, Any]):
 class Server:
     """A process that serves an application as `orderloom serve` does, on a port of this machine."""
 
-    def __init__(self, port: int, questions: Connection) -> None:
+    def __init__(self, port: int, pid: int | None, questions: Connection) -> None:
         self.port = port
+        self._pid = pid
         self._questions = questions
 
     @property
@@ -76,6 +79,12 @@ class Server:
         self._questions.send(None)
         seconds: float = self._questions.recv()
         return seconds
+
+    @property
+    def most_memory_mb(self) -> float:
+        """The most that it ever had at a time. Source: proc(5), VmHWM."""
+        status = Path(f"/proc/{self._pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @contextmanager
@@ -90,7 +99,7 @@ def serving(application: Callable[[], Application], **settings: str) -> Iterator
         process.start()
         try:
             _wait_for(port, process)
-            yield Server(port, questions)
+            yield Server(port, process.pid, questions)
         except BaseException:
             print(log.read(), file=sys.stderr)
             raise
@@ -146,6 +155,15 @@ def posted(body: Any, **headers: str) -> bytes:
     return "\r\n".join([*lines, f"content-length: {len(content)}", "", ""]).encode() + content
 
 
+class Watch(Protocol):
+    """Is told of every request and of its answer."""
+
+    def asked(self) -> Any:
+        """Called as a request is sent; what is given back is given to `answered`."""
+
+    def answered(self, asked: Any, body: bytes) -> None: ...
+
+
 class Callers:
     """Connections that each send a request, wait for its answer, and send it again, at once or after a pause."""
 
@@ -164,9 +182,13 @@ class Callers:
 
 
 @asynccontextmanager
-async def calling(server: Server, request: bytes, pause_s: float = 0) -> AsyncIterator[Callers]:
+async def calling(
+    server: Server, *requests: bytes, pause_s: float = 0, callers: int = CALLERS, watch: Watch | None = None
+) -> AsyncIterator[Callers]:
+    """requests: sent one after the other, by whoever is next, and then from the first again."""
     connect = asyncio.get_running_loop().create_connection
-    made = [await connect(lambda: _Caller(request, pause_s), "127.0.0.1", server.port) for _ in range(CALLERS)]
+    sent = cycle(requests)
+    made = [await connect(lambda: _Caller(sent, pause_s, watch), "127.0.0.1", server.port) for _ in range(callers)]
     try:
         yield Callers([caller for _, caller in made])
     finally:
@@ -175,10 +197,12 @@ async def calling(server: Server, request: bytes, pause_s: float = 0) -> AsyncIt
 
 
 class _Caller(asyncio.Protocol):
-    def __init__(self, request: bytes, pause_s: float) -> None:
+    def __init__(self, requests: Iterator[bytes], pause_s: float, watch: Watch | None) -> None:
         self.body = b""
-        self._request = request
+        self._requests = requests
         self._pause_s = pause_s
+        self._watch = watch
+        self._asked: Any = None
         self._received = bytearray()
         self._answered = 0
         self._until = 0.0
@@ -188,8 +212,12 @@ class _Caller(asyncio.Protocol):
         """Ask at least once, and until a time has come; how many answers there were."""
         self._answered, self._until = 0, until
         self._done = asyncio.get_running_loop().create_future()
-        self._transport.write(self._request)
+        self._send()
         return await self._done
+
+    def _send(self) -> None:
+        self._asked = self._watch and self._watch.asked()
+        self._transport.write(next(self._requests))
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -204,14 +232,16 @@ class _Caller(asyncio.Protocol):
         if not head.startswith(b"HTTP/1.1 200"):
             self._done.set_exception(RuntimeError(f"It was answered:\n{self._received.decode()}"))
             return
+        if self._watch:
+            self._watch.answered(self._asked, body)
         self.body = body
         self._received.clear()
         self._answered += 1
         if time.perf_counter() < self._until:
             if self._pause_s:
-                asyncio.get_running_loop().call_later(self._pause_s, self._transport.write, self._request)
+                asyncio.get_running_loop().call_later(self._pause_s, self._send)
             else:
-                self._transport.write(self._request)
+                self._send()
         else:
             self._done.set_result(self._answered)
 
@@ -241,7 +271,8 @@ async def asked_in_turn(
     spent = {name: Spent() for name in ways}
     async with AsyncExitStack() as stack:
         callers = {
-            name: await stack.enter_async_context(calling(server, request, pause_s)) for name, server in ways.items()
+            name: await stack.enter_async_context(calling(server, request, pause_s=pause_s))
+            for name, server in ways.items()
         }
         for each in callers.values():
             await each.answered_within(ROUND_S / 2)  # Caches are filled, and connections to the database made.

@@ -37,7 +37,7 @@ from benchmarks._measuring import (
     versions,
 )
 from domain.availability.model import AvailabilityStatus
-from domain.availability.rules import status
+from domain.availability.views import LOW_STOCK_THRESHOLD
 from gateway.app import from_environment
 from gateway.settings import read_settings
 from persistence.database import async_url, migrate
@@ -122,6 +122,12 @@ def answer(sku: str, product: ProductRow, levels: Iterable[StockLevelRow]) -> Av
     ]
     quantity = sum(free.values())
     return Availability(sku=sku, status=status(quantity), quantity=quantity, locations=places)
+
+
+def status(units: int) -> AvailabilityStatus:
+    if units <= 0:
+        return AvailabilityStatus.OUT_OF_STOCK
+    return AvailabilityStatus.LOW_STOCK if units <= LOW_STOCK_THRESHOLD else AvailabilityStatus.IN_STOCK
 
 
 def free_units(level: StockLevelRow) -> int:
