@@ -55,8 +55,9 @@ from persistence.views import SqlViews
 
 T = TypeVar("T", Counts, Due)
 
-# Variants that a process remembers, at 1 to 2 KB each; more would slow the garbage collector down. Then it starts anew.
-VARIANTS_MAX = 20_000
+# Variants that a process remembers: 150 MB of them, of which the garbage collector sees two objects each. To read those
+# of a page takes as long as to answer about them. Then it starts anew.
+VARIANTS_MAX = 100_000
 
 SKUS_TOGETHER_MAX = 2_000  # Read by one statement for several callers: a few milliseconds.
 

@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
-from domain.availability.model import Question
-from domain.availability.service import answers
+from domain.access import SYSTEM
+from domain.availability.model import Availability, Question
+from domain.availability.service import answers, save_availability_view
+from domain.availability.views import ON_HAND, AvailabilityRules, KeepBackRule, SaveAvailabilityView, SupplyRule
 from domain.catalog.model import ProductStatus
 from persistence import availability
 from persistence.availability import SqlAvailability
@@ -35,7 +37,7 @@ from tests.shop import Shop, a_shop
 SKUS = ["A", "B", "C", "KIT", "NEW"]
 PLACES = ["milan", "rome", "turin"]
 RANDOM_WRITES = 60
-PRICES_WRITTEN = 25
+WRITTEN = 25
 READERS = 6
 
 Write = Callable[[SqlUnitOfWork], Awaitable[object]]
@@ -87,6 +89,11 @@ async def _opened(work: SqlUnitOfWork) -> None:
     await work.inventory.move([a_count("A", "turin", 3)])
 
 
+async def _kept_back(work: SqlUnitOfWork) -> None:
+    rules = AvailabilityRules(keep_back=(KeepBackRule(reason="on display", units=1),))
+    await save_availability_view(work, SaveAvailabilityView(code=ON_HAND, name="On hand", rules=rules), SYSTEM)
+
+
 WRITES: dict[str, Write] = {
     "a price": _imported(a_product("A", price=999)),
     "a price that goes": _imported(_without_prices("A")),
@@ -99,6 +106,7 @@ WRITES: dict[str, Write] = {
     "a place's name": lambda work: work.inventory.save_location(a_location("rome", name="Roma")),
     "stock": lambda work: work.inventory.move([a_count("A", "milan", 5)]),
     "stock at a new place": _opened,
+    "a view": _kept_back,
 }
 
 
@@ -238,24 +246,57 @@ async def test_after_random_writes_in_two_processes_both_tell_what_is_read_afres
         assert await _remembered(shop) == await _remembered(other) == await _afresh(shop)
 
 
-async def test_while_prices_are_written_nobody_is_told_one_older_than_their_question(shop, other):
+async def _priced(shop: Shop, number: int) -> None:
+    await _written(shop, _imported(a_product("A", price=1_000 + number)))
+
+
+async def _counted(shop: Shop, _number: int) -> None:
+    await _written(shop, lambda work: work.inventory.move([a_count("A", "milan", 1)]))
+
+
+async def _viewed(shop: Shop, number: int) -> None:
+    await shop.sell_through(supply=SupplyRule(backorder_limit=number))
+
+
+async def _ordered(shop: Shop, number: int) -> None:
+    await shop.expect("A", "milan", number, days=2)
+
+
+# What makes a figure of A one more each time, and the figure.
+RISING: dict[str, tuple[Callable[[Shop, int], Awaitable[None]], Callable[[Availability], int]]] = {
+    "a price": (_priced, lambda answer: answer.variant.prices["web"]),
+    "stock": (_counted, lambda answer: answer.units),
+    "a view": (_viewed, lambda answer: answer.orderable),
+    "supply": (_ordered, lambda answer: answer.orderable),
+}
+
+
+@pytest.mark.parametrize("what", RISING)
+async def test_while_it_is_written_in_one_process_nobody_is_told_what_is_older_than_their_question(shop, other, what):
+    write, figure = RISING[what]
     committed, done = 0, False
     asked = count()
 
-    async def write() -> None:
+    async def told(by: Shop) -> int:
+        found = await answers(by.world.reads, Question(channel="web"), ["A", "KIT"], NOW)
+        return figure(found["A"])
+
+    async def keep_writing() -> None:
         nonlocal committed, done
-        for price in range(2_000, 2_000 + PRICES_WRITTEN):
-            await _written(other, _imported(a_product("A", price=price)))
-            committed = price
+        for number in range(1, WRITTEN + 1):
+            await write(other, number)
+            committed = number
         done = True
 
-    async def read(world) -> None:
+    async def keep_asking(by: Shop) -> None:
         while not done:
             least = committed
-            goods = await world.reads.availability.goods(["A", "KIT"])
-            assert goods.variants["A"].prices["web"] >= least
+            assert await told(by) >= before + least
             next(asked)
 
-    readers = [read(each.world) for each in (shop, other) for _ in range(READERS)]
-    await asyncio.gather(write(), *readers)
-    assert next(asked) > PRICES_WRITTEN
+    await other.sell_through(supply=SupplyRule(on_order=True))
+    before = await told(shop)
+    await asyncio.gather(keep_writing(), *(keep_asking(by) for by in (shop, other) for _ in range(READERS)))
+
+    assert await told(shop) == await told(other) == before + WRITTEN
+    assert next(asked) > WRITTEN
