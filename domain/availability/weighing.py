@@ -44,6 +44,7 @@ class Weighing:
         self._families = families or {}
         self._open_units = open_units or {}
         self._shut: dict[str, str | None] = {}
+        self._names_categories = any(rule.categories for rule in self.rules.keep_back)
         self._kept: dict[tuple[tuple[str, ...], str], tuple[int, float, tuple[str, ...]]] = {}
         self._shares: dict[tuple[str, ...], dict[str, _Share | None]] = {}
         self.looks_at_margin = view.rules.finance.min_margin_percent is not None and channel is not None
@@ -182,10 +183,11 @@ class Weighing:
         return f"Its margin from here is {margin:.1f} %; {least:g} % are asked for." if margin < least else None
 
     def free(self, variant: Variant, there: Iterable[Counts], locations: Mapping[str, StockLocation]) -> dict[str, int]:
-        """What is left to promise of a stocked variant, by location code, of the places that count: `Counts.free` less
-        what is kept back. In one pass, for it is asked of every level an answer is made of.
+        """What the places that count have left to promise of a stocked variant, by location code.
+
+        It is `Counts.free` less what is kept back, in one pass: an answer is made of thousands of levels.
         """
-        shares = self._shares.setdefault(variant.category_codes, {})
+        shares = self._shares.setdefault(self._kept_alike(variant), {})
         found = {}
         for _, code, on_hand, allocated, reserved, damaged, inspection, safety_stock in there:
             if code not in shares:
@@ -211,7 +213,7 @@ class Weighing:
         return self._kept_shares(variant, location)[2]
 
     def _kept_shares(self, variant: Variant, location: StockLocation) -> tuple[int, float, tuple[str, ...]]:
-        key = variant.category_codes, location.code
+        key = self._kept_alike(variant), location.code
         if key not in self._kept:
             rules = [rule for rule in self.rules.keep_back if self._is_about(rule, variant, location)]
             self._kept[key] = (
@@ -220,6 +222,10 @@ class Weighing:
                 tuple(rule.reason for rule in rules),
             )
         return self._kept[key]
+
+    def _kept_alike(self, variant: Variant) -> tuple[str, ...]:
+        """As much is kept back of variants for which this is the same."""
+        return variant.category_codes if self._names_categories else ()
 
     def _is_about(self, rule: KeepBackRule, variant: Variant, location: StockLocation) -> bool:
         return (
