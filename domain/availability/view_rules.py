@@ -150,7 +150,7 @@ def _keep_back_problems(rule: KeepBackRule, known: Known, *path: str | int) -> I
     if rule.units is None and rule.percent is None:
         yield invalid("Say how much is kept back: units, percent, or both.", *path)
     yield from range_problems(rule.units, 0, QUANTITY_MAX, *path, "units")
-    yield from _share_problems(rule.percent, 100, *path, "percent")
+    yield from range_problems(rule.percent, 0, 100, *path, "percent")
     yield from _list_problems([kind.value for kind in rule.kinds], "The kind", *path, "kinds")
     yield from _tags_problems(rule.location_tags, *path, "locationTags")
     yield from _list_problems(rule.categories, "The category", *path, "categories")
@@ -158,7 +158,7 @@ def _keep_back_problems(rule: KeepBackRule, known: Known, *path: str | int) -> I
 
 
 def _store_problems(rule: StoreRule, *path: str) -> Iterator[Problem]:
-    yield from _share_problems(rule.min_stock_accuracy, 1, *path, "minStockAccuracy")
+    yield from range_problems(rule.min_stock_accuracy, 0, 1, *path, "minStockAccuracy")
     yield from range_problems(rule.max_open_units, 0, QUANTITY_MAX, *path, "maxOpenUnits")
     yield from range_problems(rule.minutes_before_closing, 0, MINUTES_BEFORE_CLOSING_MAX, *path, "minutesBeforeClosing")
 
@@ -170,11 +170,6 @@ def _finance_problems(rule: FinanceRule, *path: str) -> Iterator[Problem]:
             f"{margin} is out of range: -100 to 100 percent of the price is right.", *path, "minMarginPercent"
         )
     yield from amount_problems(rule.max_handling_cost, *path, "maxHandlingCost")
-
-
-def _share_problems(share: float | None, most: int, *path: str | int) -> Iterator[Problem]:
-    if share is not None and not 0 <= share <= most:
-        yield invalid(f"{share} is out of range: 0 to {most} is right.", *path)
 
 
 def _tags_problems(tags: Sequence[str], *path: str | int) -> Iterator[Problem]:

@@ -134,8 +134,8 @@ def repeated_problems(values: Iterable[str], what: str, *path: str | int) -> Ite
         seen.add(value)
 
 
-def range_problems(number: int | None, least: int, most: int, *path: str | int) -> Iterator[Problem]:
-    """Of a whole number; None is none, and right."""
+def range_problems(number: float | None, least: float, most: float, *path: str | int) -> Iterator[Problem]:
+    """None is none, and right; what is not a number at all is out of every range."""
     if number is not None and not least <= number <= most:
         yield invalid(f"{number} is out of range: {least} to {most} is right.", *path)
 

@@ -59,8 +59,7 @@ def location_problems(location: StockLocation) -> Iterator[Problem]:
     yield from range_problems(location.processing_minutes, 0, PROCESSING_MINUTES_MAX, "processingMinutes")
     yield from range_problems(location.daily_capacity, 0, QUANTITY_MAX, "dailyCapacity")
     yield from amount_problems(location.handling_cost, "handlingCost")
-    if location.stock_accuracy is not None and not 0 <= location.stock_accuracy <= 1:
-        yield invalid(f"{location.stock_accuracy} is out of range: 0 to 1 is right.", "stockAccuracy")
+    yield from range_problems(location.stock_accuracy, 0, 1, "stockAccuracy")
 
 
 def point_problems(point: GeoPoint, *path: str | int) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from domain.inventory.ports import InventoryReads
 from domain.places import Destination, distance_km
 
 WITHIN_KM = 300.0  # Where nobody says how far: further than that nobody drives to collect.
-WITHIN_KM_MAX = 20_016.0  # Half around the earth: everything.
+WITHIN_KM_MAX = 20_016  # Half around the earth: everything.
 OPTIONS = 10  # What is shown before "more".
 OPTIONS_MAX = 100  # More pins than a map can show.
 
@@ -121,12 +121,8 @@ def _form_problems(question: PickupQuestion) -> Iterator[Problem]:
     for place, line in enumerate(question.lines):
         yield from range_problems(line.quantity, 1, QUANTITY_MAX, "lines", place, "quantity")
     yield from range_problems(question.first, 1, OPTIONS_MAX, "first")
-    within_km = question.within_km
-    if within_km is None:
-        return
-    if not 0 <= within_km <= WITHIN_KM_MAX:
-        yield invalid(f"{within_km} is out of range: 0 to {WITHIN_KM_MAX:.0f} is right.", "withinKm")
-    if question.near.point is None:
+    yield from range_problems(question.within_km, 0, WITHIN_KM_MAX, "withinKm")
+    if question.within_km is not None and question.near.point is None:
         yield invalid("A country alone is no place to measure from: name a city, a postal code or a point.", "withinKm")
 
 
