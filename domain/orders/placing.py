@@ -268,11 +268,12 @@ async def _check_again(work: PlacingWork, attempts: Sequence[_Attempt], facts: F
     waiting = await work.orders.lock_waiting(sorted(waited)) if waited else {}
     # What quotes hold is what is there by now: somebody whose clock was a little later may have swept and sold it.
     held = await _held_by_quotes(work, attempts)
+    channels = {attempt.decision.channel.code for attempt in attempts if attempt.decision}
+    weighings = {code: weighed(Question(channel=code), facts.goods, facts.now) for code in channels}
     taken = Counter[LevelKey]()
     for attempt in attempts:
         assert attempt.decision
-        demand = attempt.decision.demand()
-        weighing = weighed(Question(channel=attempt.decision.channel.code), facts.goods, facts.now)
+        demand, weighing = attempt.decision.demand(), weighings[attempt.decision.channel.code]
         own = held.get(attempt.quote.id, {}) if attempt.quote else {}
         left = {key: left_on(locked.get(key), weighing, facts.goods, own.get(key, 0)) - taken[key] for key in demand}
         is_later = any(waiting.get(sku, 0) > facts.goods.waiting.get(sku, 0) for sku in attempt.decision.waits())

@@ -33,13 +33,15 @@ def free_through(
     without: codes of locations that are not to be asked.
     """
     taken = taken or Taken()
+    gone = Counter[str]()
+    for (sku, _), count in taken.units.items():
+        gone[sku] += count
     units, in_all = {}, {}
     for sku in skus:
         for code, free in to_promise(sku, weighing, goods).items():
             if code not in without:
                 units[sku, code] = free - taken.units[sku, code]
-        gone = sum(count for (of, _), count in taken.units.items() if of == sku)
-        in_all[sku] = to_order(sku, weighing, goods) - gone - taken.waiting[sku]
+        in_all[sku] = to_order(sku, weighing, goods) - gone[sku] - taken.waiting[sku]
     return Free(units, in_all)
 
 

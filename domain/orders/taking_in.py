@@ -255,13 +255,13 @@ async def _receive_what_lacks(
         return
     places = await _open_locations(work, countries[0])
     goods = await work.availability.goods(sorted(variants))
+    stocked = sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
     at = work.clock.now()
     frees: dict[str, Free] = {}
     receipts = []
     for command, destination in zip(commands, destinations, strict=True):
         if command.channel not in frees:
             weighing = weighed(Question(channel=command.channel), goods, at)
-            stocked = sorted({part.sku for variant in variants.values() for part in variant.demand(1)})
             frees[command.channel] = free_through(weighing, goods, stocked)
         free = frees[command.channel]
         needs = [Need(units=line.quantity, of_one=tuple(variants[line.sku].demand(1))) for line in command.lines]
