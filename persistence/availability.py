@@ -12,6 +12,7 @@ that nothing was committed since to make it old.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from functools import partial
 from itertools import groupby
@@ -204,6 +205,10 @@ class Settings:
     views: Mapping[str, KeptView]
     families: Mapping[str, frozenset[str]]
 
+    def look_at_load(self, now: datetime) -> bool:
+        """Whether any view looks at how much work stores have."""
+        return uses_load([view.at(now) for view in self.views.values()])
+
 
 class SqlAvailability:
     """Only for reads outside of transactions: one's own writes end a generation as they are committed."""
@@ -230,16 +235,11 @@ class SqlAvailability:
             stock = await self._stock.of(stocked)
         parts = await self._variants(generation, sorted(stocked - variants.keys()))
         settings = await self._settings(generation)
-        return Goods(
+        return _goods(
+            stock,
+            settings,
             variants={sku: each for sku, each in (*variants.items(), *parts.items()) if each is not None},
-            counts=stock.counts,
-            due=stock.due,
-            waiting=stock.waiting,
-            lapsed=stock.lapsed,
             locations=await self._locations(generation, stock.locations(stocked)),
-            channels=settings.channels,
-            views=settings.views,
-            families=settings.families,
             open_units=await self._open_units(settings),
         )
 
@@ -269,8 +269,7 @@ class SqlAvailability:
         return generation.settings
 
     async def _open_units(self, settings: Settings) -> Mapping[str, int]:
-        now = self._clock.now()
-        if not uses_load([view.at(now) for view in settings.views.values()]):
+        if not settings.look_at_load(self._clock.now()):
             return {}
         read_at, load = self._load
         if monotonic() - read_at > LOAD_S:
@@ -295,19 +294,35 @@ class SqlAvailabilityNow:
         now = self._clock.now()
         stock = Stock.told(await self._statements.fetch(_STOCK, {"skus": sorted(stocked), "now": now}))
         settings = await _settings(self._reads)
-        looks_at_load = uses_load([view.at(now) for view in settings.views.values()])
-        return Goods(
+        return _goods(
+            stock,
+            settings,
             variants=variants,
-            counts=stock.counts,
-            due=stock.due,
-            waiting=stock.waiting,
-            lapsed=stock.lapsed,
             locations={location.code: location for location in await self._reads.inventory.locations()},
-            channels=settings.channels,
-            views=settings.views,
-            families=settings.families,
-            open_units=await self._reads.inventory.open_units() if looks_at_load else {},
+            open_units=await self._reads.inventory.open_units() if settings.look_at_load(now) else {},
         )
+
+
+def _goods(
+    stock: Stock,
+    settings: Settings,
+    *,
+    variants: Mapping[str, Variant],
+    locations: Mapping[str, StockLocation],
+    open_units: Mapping[str, int],
+) -> Goods:
+    return Goods(
+        variants=variants,
+        counts=stock.counts,
+        due=stock.due,
+        waiting=stock.waiting,
+        lapsed=stock.lapsed,
+        locations=locations,
+        channels=settings.channels,
+        views=settings.views,
+        families=settings.families,
+        open_units=open_units,
+    )
 
 
 class CatalogReads(Protocol):

@@ -14,7 +14,7 @@ from itertools import islice
 from domain.availability.causes import CAUSES, next_turn, skus_named
 from domain.availability.model import Availability, Question
 from domain.availability.rules import availability
-from domain.availability.service import shows_quantities, weighed
+from domain.availability.service import SKUS_AT_ONCE, all_skus, shows_quantities, weighed
 from domain.events import Event, EventKind, FellBehind, cursor_of
 from domain.inventory.ledger import numbers_of
 from domain.world import World
@@ -23,7 +23,7 @@ from domain.world import World
 BURST_S = 0.1
 # How often the clock is looked at: an answer that time changes is told at most so late.
 TICK_S = 1.0
-SKUS_AT_ONCE = 200  # Worked out in one go: some milliseconds, for which others wait.
+EVENTS_AT_ONCE = 1_000  # Read from the log by one statement, of those that whoever resumes has missed.
 MOVEMENTS_AT_ONCE = 2_000  # Looked up in the ledger by one statement.
 # Watches of whole views, each of which keeps a line for every SKU of the catalog: some 200 bytes.
 WHOLE_WATCHES_MAX = 20
@@ -201,7 +201,7 @@ class _Watch:
 
     async def _since(self, position: int) -> list[Event]:
         events: list[Event] = []
-        while kept := await self._world.reads.log.after(position, 1_000, kinds=sorted(CAUSES)):
+        while kept := await self._world.reads.log.after(position, EVENTS_AT_ONCE, kinds=sorted(CAUSES)):
             events += kept
             position = kept[-1].position
         return events
@@ -230,10 +230,7 @@ class _Watch:
         return sorted(skus if whole else skus & named)
 
     async def _all_skus(self) -> list[str]:
-        skus: list[str] = []
-        while found := await self._world.reads.catalog.skus_after(skus[-1] if skus else "", SKUS_AT_ONCE):
-            skus += found
-        return skus
+        return [sku async for skus in all_skus(self._world.reads.catalog) for sku in skus]
 
     async def _look(self, skus: Iterable[str]) -> None:
         """Answer SKUs anew, and tell those who follow them what is answered otherwise than it was."""

@@ -1,6 +1,6 @@
 """What other rules of a view would change, before anyone makes them: the whole catalog answered both ways."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -8,14 +8,13 @@ from typing import Protocol
 from domain.availability.model import Goods
 from domain.availability.ports import AvailabilityReads
 from domain.availability.rules import availability
+from domain.availability.service import all_skus
 from domain.availability.views import AvailabilityRules
 from domain.availability.weighing import Weighing
 from domain.catalog.ports import CatalogReads
 from domain.inventory.model import StockLocation
 from domain.inventory.ports import InventoryReads
 
-# Read and answered at a time: some ten thousand levels of a large network, for which others wait some 20 ms.
-SKUS_AT_ONCE = 200
 # Told by name, of those that become available or no more; the counts are of all.
 SKUS_TOLD_MAX = 250  # As many as a page has.
 
@@ -54,7 +53,7 @@ async def previewed(reads: PreviewReads, view: str, rules: AvailabilityRules, no
     """
     preview = AvailabilityPreview()
     open_units = await reads.inventory.open_units()
-    async for skus in _all_skus(reads.catalog):
+    async for skus in all_skus(reads.catalog):
         goods = replace(await reads.availability.goods(skus), open_units=open_units)
         before, after = _both_ways(view, rules, goods, now)
         _compare(preview, skus, before, after, goods)
@@ -67,13 +66,6 @@ async def previewed(reads: PreviewReads, view: str, rules: AvailabilityRules, no
     preview.locations_added = [place for place in places if place.code in counted_after - counted_before]
     preview.locations_removed = [place for place in places if place.code in counted_before - counted_after]
     return preview
-
-
-async def _all_skus(catalog: CatalogReads) -> AsyncIterator[Sequence[str]]:
-    after = ""
-    while skus := await catalog.skus_after(after, SKUS_AT_ONCE):
-        yield skus
-        after = skus[-1]
 
 
 def _both_ways(view: str, rules: AvailabilityRules, goods: Goods, now: datetime) -> tuple[Weighing, Weighing]:

@@ -1,6 +1,6 @@
 """How questions about availability are answered, one read for many SKUs; and how views are saved."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,9 @@ from domain.clock import Clock
 from domain.errors import Refused, conflict, invalid, not_found, refuse_all
 from domain.events import EventKind, NewEvent, Recorder
 from domain.inventory.ports import InventoryReads
+
+# Read and answered at a time: some ten thousand levels of a large network, for which others wait some 20 ms.
+SKUS_AT_ONCE = 200
 
 
 class GoodsReads(Protocol):
@@ -74,6 +77,14 @@ async def answers(
         for sku, variant in found.items()
         if seen(variant)
     }
+
+
+async def all_skus(catalog: CatalogReads) -> AsyncIterator[Sequence[str]]:
+    """The SKUs of all active products, by SKU, so many as are answered at a time."""
+    after = ""
+    while skus := await catalog.skus_after(after, SKUS_AT_ONCE):
+        yield skus
+        after = skus[-1]
 
 
 def weighed(question: Question, goods: Goods, now: datetime) -> Weighing:

@@ -376,7 +376,7 @@ async def test_a_preview_says_what_a_change_would_do_and_changes_nothing(shop):
 
 
 async def test_a_preview_goes_over_the_whole_catalog(shop, monkeypatch):
-    monkeypatch.setattr("domain.availability.preview.SKUS_AT_ONCE", 2)
+    monkeypatch.setattr("domain.availability.service.SKUS_AT_ONCE", 2)
     await shop.stock(milan={f"S{number}": 1 for number in range(7)})
 
     found = (await shop.ask(PREVIEW, MERCHANDISER, view="on-hand", rules={}))["previewAvailability"]
