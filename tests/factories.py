@@ -23,6 +23,20 @@ from domain.promising.model import ServiceLevel, ShippingMethod, ShippingRate
 NOW = datetime(2026, 5, 5, 10, 0, tzinfo=UTC)  # A Tuesday.
 MILAN = Address(name="Ada Rossi", line1="Via Brera 1", city="Milano", postal_code="20121", country="IT")
 
+# A channel as saveChannel takes it.
+WEB = {
+    "code": "web",
+    "name": "Shop",
+    "kind": "WEB",
+    "currency": "EUR",
+    "countries": ["IT"],
+    "languages": ["it"],
+    "pricesIncludeTax": True,
+    "availabilityView": "on-hand",
+    "sourcingStrategy": "nearest",
+    "paymentMethods": ["CARD"],
+}
+
 _numbers = itertools.count(1)
 
 

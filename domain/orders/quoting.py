@@ -82,7 +82,7 @@ async def update_quote(work: QuotingWork, command: UpdateQuote, asker: Asker) ->
 async def release_quote(work: QuotingWork, quote_id: str, viewer: Viewer) -> None:
     """Give back what a quote holds; one that holds nothing stays as it is."""
     quote = await _locked(work, quote_id, viewer)
-    held = (await work.reservations.by_quote([quote.id])).get(quote.id, [])
+    held = await _held_by(work, quote)
     await work.inventory.lock_levels(each.key for each in held)
     now = work.clock.now()
     await work.inventory.move(moved(await work.reservations.take([quote.id]), (), viewer.actor, now))
@@ -98,7 +98,7 @@ async def lapse_hold(work: QuotingWork, payload: Mapping[str, Any]) -> None:
     if quote.holds(now):
         _look_again(work, quote)
         return
-    held = (await work.reservations.by_quote([quote.id])).get(quote.id, [])
+    held = await _held_by(work, quote)
     await lock_swept(work, [each.key for each in held], now)
 
 
@@ -111,9 +111,13 @@ async def _locked(work: QuotingWork, quote_id: str, viewer: Viewer) -> Quote:
     return quote
 
 
+async def _held_by(work: QuotingWork, quote: Quote) -> list[Reservation]:
+    return (await work.reservations.by_quote([quote.id])).get(quote.id, [])
+
+
 async def _quote(work: QuotingWork, asked: CreateQuote, before: Quote | None, asker: Asker) -> Quote:
     facts = await gather(work, [as_order(asked, None)])
-    held = (await work.reservations.by_quote([before.id])).get(before.id, []) if before else []
+    held = await _held_by(work, before) if before else []
 
     decision = _decision(asked, asker.viewer, facts, held)
     quote = _quoted(work, asked, decision, before, asker, facts.now)

@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -57,20 +57,35 @@ def position(raw: io.BufferedReader) -> int:
 
 
 class Rejects:
-    """The lines left out of a file, as CSV: who reads it while the import runs sees all that there are so far."""
+    """The lines left out of a file, as CSV: who reads it while the import runs sees all that there are so far.
+
+    Raises Stopped where it cannot be written.
+    """
 
     def __init__(self, file: Path, written: TextIO) -> None:
         self._file = file
         self._written = written
         self._writer = csv.writer(written)
 
-    def write(self, row: Sequence[object]) -> None:
-        """Raises Stopped where it cannot."""
+    def begin(self, *columns: str) -> None:
+        """Name what follows the number and the reason."""
+        self._write("line", "reason", *columns)
+
+    def leave_out(self, number: int, reason: str, *said: str) -> None:
+        """said: what there was on the line, in the columns it began with."""
+        self._write(number, reason, *said)
+
+    def _write(self, *row: object) -> None:
         try:
             self._writer.writerow(row)
             self._written.flush()
         except OSError as error:
             raise _unwritten(self._file, error) from error
+
+
+def as_text(line: bytes) -> str:
+    """A line that is left out, without its end; what is no UTF-8 in it is written again as it came."""
+    return line.decode(errors="surrogateescape").rstrip("\r\n")
 
 
 @contextmanager

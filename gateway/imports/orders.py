@@ -70,11 +70,8 @@ async def import_orders(
             importing = _Import(process.world, lines, stack.enter_context(rejects_of(file, left_out)), terms)
             took_s = await importing.run(f"Taking in {file.name}")
         typer.echo(_said(importing, took_s, left_out))
-    except Stopped as stopped:
+    except (Stopped, Refused) as stopped:
         typer.echo(str(stopped), err=True)
-        return FAILED
-    except Refused as refused:
-        typer.echo(str(refused), err=True)
         return FAILED
     finally:
         await process.close()
@@ -158,7 +155,7 @@ class _Import:
     async def run(self, label: str) -> float:
         """Take in everything; answers how many seconds it took."""
         started = time.perf_counter()
-        self._rejects.write(["line", "reason", *self._lines.header])
+        self._rejects.begin(*self._lines.header)
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             for batch in _batches(grouped(self._understood())):
                 await self._open_channels(batch)
@@ -224,7 +221,7 @@ class _Import:
 
     def _write_rejects(self) -> None:
         for each in sorted(self.account.rejected, key=lambda each: each.number):
-            self._rejects.write([each.number, each.reason, *self._cells.pop(each.number)])
+            self._rejects.leave_out(each.number, each.reason, *self._cells.pop(each.number))
         self.rejected += len(self.account.rejected)
         self.account.rejected.clear()
 

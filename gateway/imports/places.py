@@ -16,6 +16,7 @@ from gateway.imports.files import (
     SOME_REJECTED,
     Rejects,
     Stopped,
+    as_text,
     beside,
     line_after,
     opened,
@@ -115,7 +116,7 @@ class _Import:
     async def run(self, label: str) -> float:
         """Take in everything; answers how many seconds it took."""
         started = time.perf_counter()
-        self._rejects.write(["line", "reason", "said"])
+        self._rejects.begin("said")
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             lines = iter(self._lines)
             while batch := list(islice(lines, BATCH_LINES)):
@@ -135,7 +136,7 @@ class _Import:
         self.countries.update(code.country for code in codes)
         for number, line, said in batch:
             if isinstance(said, str):
-                self._rejects.write([number, said, line.decode(errors="surrogateescape").rstrip("\r\n")])
+                self._rejects.leave_out(number, said, as_text(line))
                 self.rejected += 1
 
 

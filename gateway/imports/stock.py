@@ -33,6 +33,7 @@ from gateway.imports.files import (
     SOME_REJECTED,
     Rejects,
     Stopped,
+    as_text,
     beside,
     line_after,
     opened,
@@ -226,7 +227,7 @@ class _Import:
         started = time.perf_counter()
         async with self._world.work() as work:
             await check_terms(work, self.terms)
-        self._rejects.write(["line", "reason", "said"])
+        self._rejects.begin("said")
         with typer.progressbar(length=self._lines.size, label=label) as bar:
             lines = iter(self._lines)
             while batch := list(islice(lines, BATCH_LINES)):
@@ -262,8 +263,7 @@ class _Import:
                 self._listed.mention(key)
             if each.named is None:
                 self._unknown = self._unknown or each.number
-            said = as_they_came[each.number].decode(errors="surrogateescape").rstrip("\r\n")
-            self._rejects.write([each.number, each.reason, said])
+            self._rejects.leave_out(each.number, each.reason, as_text(as_they_came[each.number]))
         self.rejected += len(rejected)
 
     async def _zero_unlisted(self) -> None:

@@ -22,6 +22,7 @@ from schema.catalog import CatalogMutations, CatalogQueries
 from schema.common import InputError
 from schema.promising import PromisingMutations, PromisingQueries
 from schema.scalars import SCALARS
+from tests.factories import WEB
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 ADMIN = Viewer("ada", frozenset({Role.ADMIN}), SCOPES[Role.ADMIN])
@@ -49,18 +50,6 @@ IMPORT = """mutation($products: [ProductImportInput!]!) {
 SAVE_METHOD = """mutation($input: ShippingMethodInput!) {
   saveShippingMethod(input: $input) { method { id name(language: "it") active rates { price { amount } } }
     userErrors { code path } } }"""
-WEB = {
-    "code": "web",
-    "name": "Shop",
-    "kind": "WEB",
-    "currency": "EUR",
-    "countries": ["IT"],
-    "languages": ["it"],
-    "pricesIncludeTax": True,
-    "availabilityView": "on-hand",
-    "sourcingStrategy": "nearest",
-    "paymentMethods": ["CARD"],
-}
 TOKYO = WEB | {"code": "tokyo", "currency": "JPY", "countries": ["JP"], "languages": ["ja"]}
 METHOD = {
     "code": "standard",

@@ -8,7 +8,7 @@ import pytest
 from domain.access import Role
 from domain.catalog.model import Category
 from tests.domain.stock import MILAN, PARIS, a_location_at
-from tests.factories import NOW, a_product, a_viewer
+from tests.factories import NOW, WEB, a_product, a_viewer
 from tests.shop import a_shop
 
 MERCHANDISER = a_viewer(Role.MERCHANDISER)
@@ -265,18 +265,7 @@ mutation ($input: ChannelInput!) {
 
 
 def channel(**changes) -> dict:
-    return {
-        "code": "web",
-        "name": "Shop",
-        "kind": "WEB",
-        "currency": "EUR",
-        "countries": ["IT"],
-        "languages": ["it"],
-        "pricesIncludeTax": True,
-        "availabilityView": "outlet",
-        "sourcingStrategy": "nearest",
-        "paymentMethods": ["CARD"],
-    } | changes
+    return WEB | {"availabilityView": "outlet"} | changes
 
 
 async def test_a_channel_sells_through_an_active_view_and_a_view_in_use_is_not_put_away(shop):
