@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -12,11 +11,12 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
 )
+from graphql.execution.values import VariableValues
 
 from gateway.execution.compiler import Planner
 from gateway.execution.oddities import Refused
 from gateway.execution.plans import Details, Segment
-from gateway.execution.roots import Root, roots_of
+from gateway.execution.roots import roots_of
 
 if TYPE_CHECKING:
     from gateway.execution.executor import CompiledExecutor
@@ -30,19 +30,16 @@ VARIANTS_MAX = 16
 OUTCOMES = FIRST_SIGHT, MADE, KNOWN, UNPLANNED = "first_sight", "made", "known", "none"
 
 
-@dataclass(slots=True)
 class Plans:
-    """The plans of one operation for certain rights and values of @skip and @include; made as they are needed."""
+    """The plans of one operation for certain rights and values of @skip and @include; made as they are needed.
 
-    rights: Any
-    _roots: tuple[Root, ...] | None = None
-    _made: dict[tuple[int, ...], Segment | None] = field(default_factory=dict)
+    roots: the operation's own fields; none where they are left to graphql-core.
+    """
 
-    def roots(self, executor: "CompiledExecutor") -> tuple[Root, ...]:
-        """The operation's own fields."""
-        if self._roots is None:
-            self._roots = roots_of(executor)
-        return self._roots
+    def __init__(self, executor: "CompiledExecutor", rights: Any) -> None:
+        self.rights = rights
+        self._made: dict[tuple[int, ...], Segment | None] = {}
+        self.roots = roots_of(executor, self)
 
     def plan(self, executor: "CompiledExecutor", type_: GraphQLOutputType, details: Details) -> Segment | None:
         """What completes values of this type for these nodes; None where graphql-core is to do it."""
@@ -63,20 +60,22 @@ class OperationPlans:
         self._conditions = _conditions(node, fragments)
         self._variants: OrderedDict[Any, Plans] = OrderedDict()
 
-    def plans(self, executor: "CompiledExecutor") -> Plans | None:
-        """None at first sight, for most documents are seen once; and for one with directives that are not ours."""
+    def plans(self, executor: "CompiledExecutor", variables: VariableValues, context_value: Any) -> Plans | None:
+        """Those for these variables and this context, whatever those of the executor are.
+
+        None at first sight, for most documents are seen once; and for one with directives that are not ours.
+        """
         host = executor.host
         if self._is_new or self._conditions is None:
             host.planned(FIRST_SIGHT if self._is_new else UNPLANNED)
             self._is_new = False
             return None
-        given = executor.variable_values.coerced
-        rights = host.rights(executor.context_value)
-        variant = (executor.schema, rights, *[given.get(name) for name in self._conditions])
+        rights = host.rights(context_value)
+        variant = (executor.schema, rights, *[variables.coerced.get(name) for name in self._conditions])
         plans = self._variants.get(variant)
         host.planned(MADE if plans is None else KNOWN)
         if plans is None:
-            plans = self._variants[variant] = Plans(rights)
+            plans = self._variants[variant] = Plans(executor.again(variables, context_value, None), rights)
             if len(self._variants) > VARIANTS_MAX:
                 self._variants.popitem(last=False)
         return plans

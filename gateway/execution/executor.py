@@ -1,11 +1,9 @@
 """graphql-core's executor with plans: for documents seen before, most values are completed by compiled functions."""
 
 from collections.abc import Awaitable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from graphql import (
-    ExecutionResult,
-    GraphQLError,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLObjectType,
@@ -13,23 +11,24 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLResolveInfoHelpers,
     GraphQLUnionType,
-    OperationType,
 )
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path, RefMap
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.execution.cache import OperationPlans, PlanCache, Plans
 from gateway.execution.host import Host
 from gateway.execution.oddities import reason_of
 from gateway.execution.plans import Details, Segment
-from gateway.execution.roots import Root
+from gateway.execution.roots import Execution
 from gateway.execution.run import Run
 
 _COMPOSITE = frozenset({GraphQLList, GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType})
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes root fields as ever; their values are completed by plans, where there are any.
+    """Values are completed by plans, where there are any.
 
     A value that a plan finds odd is completed by graphql-core instead. Below it only plans without slots are used:
     graphql-core completes each item of a list by itself, and a plan for each would ask each batch once an item.
@@ -40,7 +39,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     # Those of the operation, where whoever executes it keeps them.
     operation_plans: OperationPlans | None = None
-    _plans: Plans | None = None
+    plans: Plans | None = None
     _odd_paths: frozenset[Path] = frozenset()
 
     @property
@@ -52,69 +51,41 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def async_helpers(self, _kept: GraphQLResolveInfoHelpers) -> None:
         pass
 
+    def again(self, variable_values: VariableValues, context_value: Any, root_value: Any) -> Self:
+        """Another executor of the same operation, which shares nothing that an execution changes.
+
+        The constructors of four classes would take longer than all that a small answer needs of an executor.
+        """
+        executor = object.__new__(type(self))
+        executor.__dict__ = {
+            **self.__dict__,
+            "variable_values": variable_values,
+            "context_value": context_value,
+            "root_value": root_value,
+            "collected_errors": CollectedErrors(),
+            "pending_incremental_futures": set(),
+            "background_futures": set(),
+            "groups": [],
+            "tasks": [],
+            "streams": [],
+            "_relevant_sub_fields": {},
+            "_stream_usages": RefMap(),
+            "_initial_execution_plans": RefMap(),
+            "_deferred_execution_plans": RefMap(),
+        }
+        return executor
+
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  (graphql-core's signature)
         known = self.operation_plans or self.cache.of(self)
-        self._plans = known.plans(self) if self._is_ordinary() else None
-        roots = self._plans.roots(self) if self._plans else ()
-        one_by_one = self.operation.operation is OperationType.MUTATION if serially is None else serially
-        if not roots or (one_by_one and len(roots) > 1):
+        self.plans = known.plans(self, self.variable_values, self.context_value) if self._is_ordinary() else None
+        if not self.plans or not self.plans.roots or (serially and len(self.plans.roots) > 1):
             return super().execute_operation(serially)
-        return self._executed(roots)
+        return Execution(self, self.plans, self.variable_values, self.context_value, self.root_value, self).run()
 
-    # ── The operation's own fields, as graphql-core executes them ──
-
-    def _executed(self, roots: tuple[Root, ...]) -> Any:
-        data: dict[str, Any] = {}
-        waiting = []
-        try:
-            for root in roots:
-                data[root.key] = answered = self._root(root)
-                if self.is_awaitable(answered):
-                    waiting.append(root.key)
-        except GraphQLError as error:
-            # The others may fail as well, and are to be waited for.
-            if waiting:
-                self.settle_in_background([data[key] for key in waiting])
-            self.collected_errors.add(error, None)
-            return self._response(None)
-        return self._awaited(data, waiting) if waiting else self._response(data)
-
-    async def _awaited(self, data: dict[str, Any], waiting: list[str]) -> Any:
-        try:
-            if len(waiting) == 1:
-                data[waiting[0]] = await data[waiting[0]]
-            else:
-                found = await gather_with_cancel(*[data[key] for key in waiting])
-                data.update(zip(waiting, found, strict=True))
-        except GraphQLError as error:
-            self.collected_errors.add(error, None)
-            return self._response(None)
-        return self._response(data)
-
-    def _response(self, data: dict[str, Any] | None) -> ExecutionResult:
-        """What build_response says where nothing is still to come and nobody waits to be told of the end."""
-        return ExecutionResult(data, self.collected_errors.errors or None)
-
-    def _root(self, root: Root) -> Any:
-        info = self.build_resolve_info(root.field, root.nodes, root.parent, root.path)
-        try:
-            result = root.resolve(self.root_value, info, **root.arguments(self))
-            if self.is_awaitable(result):
-                return self.complete_awaitable_value(root.field.type, root.details, info, root.path, result, None)
-            completed = self.complete_value(root.field.type, root.details, info, root.path, result, None)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the field tells it)
-            self.handle_field_error(error, root.field.type, root.details, root.path)
-            return None
-        return self._completed(root, completed) if self.is_awaitable(completed) else completed
-
-    async def _completed(self, root: Root, completed: Awaitable[Any]) -> Any:
-        try:
-            return await completed
-        except Exception as error:  # noqa: BLE001  (see above)
-            self.handle_field_error(error, root.field.type, root.details, root.path)
-            return None
-
-    # ── What is in them ──
+    def execute_by_reference(self, plans: Plans | None) -> Any:
+        """Execute the operation's own fields as graphql-core does; `plans` complete what is in them."""
+        self.plans = plans
+        return super().execute_operation()
 
     def complete_value(
         self,
@@ -125,11 +96,22 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        if self._plans is None or result is None or type(return_type) not in _COMPOSITE or position_context is not None:
+        if self.plans is None or result is None or type(return_type) not in _COMPOSITE or position_context is not None:
             return super().complete_value(return_type, field_details_list, info, path, result, position_context)
-        plan = self._plans.plan(self, return_type, field_details_list)
+        plan = self.plans.plan(self, return_type, field_details_list)
         if plan is None or not self._may_run(plan, path):
             return super().complete_value(return_type, field_details_list, info, path, result, position_context)
+        return self.by_plan(plan, return_type, field_details_list, info, path, result)
+
+    def by_plan(
+        self,
+        plan: Segment,
+        return_type: GraphQLOutputType,
+        details: Details,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+    ) -> Any:
         try:
             if plan.is_pure:
                 return plan.complete(result, ())
@@ -137,7 +119,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             opened = run.begin(result)
         except Exception as error:  # noqa: BLE001  (whatever it is, graphql-core meets it again and says so)
             self.host.handed_back(f"{info.parent_type.name}.{info.field_name}", reason_of(error))
-            return self.complete_by_reference(return_type, field_details_list, info, path, result)
+            return self.complete_by_reference(return_type, details, info, path, result)
         waiting = run.answer(opened) if opened else None
         return _result(run, waiting) if waiting else run.result()
 

@@ -33,6 +33,7 @@ from strawberry.execution import optimized_is_awaitable
 from gateway.execution.cache import OperationPlans
 from gateway.execution.executor import CompiledExecutor
 from gateway.execution.leaves import INT_MAX, INT_MIN
+from gateway.execution.roots import Execution
 
 # As many faults in variables as graphql-core tells at once.
 VARIABLE_ERRORS_MAX = 50
@@ -56,6 +57,7 @@ class Prepared:
     _details: dict[str, FragmentDetails] = field(init=False)
     _variables: list[tuple[GraphQLVariableSignature, IsCoerced | None]] | None = field(init=False)
     _plans: OperationPlans = field(init=False)
+    _pattern: CompiledExecutor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         definitions = [each for each in self.document.definitions if isinstance(each, FragmentDefinitionNode)]
@@ -63,6 +65,8 @@ class Prepared:
         self._details = {each.name.value: FragmentDetails(each) for each in definitions}
         self._variables = _signatures(self.schema, self.operation)
         self._plans = OperationPlans(self.operation, self._fragments)
+        if issubclass(self.executor_class, CompiledExecutor):
+            self._pattern = self._executor(VariableValues({}, {}), None, None)
 
     @property
     def name(self) -> str | None:
@@ -75,8 +79,17 @@ class Prepared:
         values = self.values(variables or {})
         if isinstance(values, list):
             return ExecutionResult(None, values)
-        result: Any = self._executor(values, context, root).execute_operation()
+        result: Any = self._executed(values, context, root)
         return result  # type: ignore[no-any-return]  # Nothing of it is incremental: it has no @defer.
+
+    def _executed(self, values: VariableValues, context: Any, root: Any) -> Any:
+        pattern = self._pattern
+        if pattern is None:
+            return self._executor(values, context, root).execute_operation()
+        plans = self._plans.plans(pattern, values, context)
+        if plans and plans.roots:
+            return Execution(pattern, plans, values, context, root).run()
+        return pattern.again(values, context, root).execute_by_reference(plans)
 
     async def subscribe(
         self, variables: Mapping[str, Any] | None, context: Any, root: Any = None
@@ -88,8 +101,8 @@ class Prepared:
         source = create_source_event_stream(self._executor(values, context, root))
         return await source if isinstance(source, Awaitable) else source
 
-    def _executor(self, values: VariableValues, context: Any, root: Any) -> Executor[Any]:
-        executor = self.executor_class(
+    def _executor(self, values: VariableValues, context: Any, root: Any) -> Any:
+        return self.executor_class(
             self.schema,
             self._fragments,
             self._details,
@@ -103,9 +116,6 @@ class Prepared:
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # A TypeGuard but in name.
             hide_suggestions=self.hide_suggestions,
         )
-        if isinstance(executor, CompiledExecutor):
-            executor.operation_plans = self._plans
-        return executor
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables; those that need no coercing are taken as they are."""

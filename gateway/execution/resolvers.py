@@ -35,32 +35,33 @@ def _direct(schema: GraphQLSchema, field: GraphQLField) -> Resolver | None:
     return _calling(declared, converter)
 
 
-def _calling(declared: StrawberryField, converter: GraphQLCoreConverter) -> Resolver:
+def _calling(declared: StrawberryField, converter: GraphQLCoreConverter) -> Resolver | None:
     resolver = declared.base_resolver
     assert resolver
+    function = resolver.wrapped_func
+    if not callable(function):
+        return None
     registry, config = converter.scalar_registry, converter.config
     takes_self, info_class = bool(resolver.self_parameter), config.info_class
     of_parent = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each]
     of_info = resolver.info_parameter.name if resolver.info_parameter else None
-    arguments = [
-        (config.name_converter.from_argument(each), each.python_name, each.type, _is_ready(each.type, registry))
-        for each in declared.arguments
-    ]
+    named = [(config.name_converter.from_argument(each), each) for each in declared.arguments]
+    python_names = {name: each.python_name for name, each in named}
+    are_renamed = any(name != python_name for name, python_name in python_names.items())
+    converted = [(name, each.type) for name, each in named if not _is_ready(each.type, registry)]
 
     def called(source: Any, raw_info: Any, /, **given: Any) -> Any:
-        info = info_class(_raw_info=raw_info, _field=declared)
-        passed = {}
-        for name, python_name, type_, is_ready in arguments:
+        info = info_class(_raw_info=raw_info, _field=declared) if of_info or converted else None
+        for name, type_ in converted:
             if name in given:
-                value = given[name]
-                if not is_ready:
-                    value = convert_argument(value, type_, registry, config, info, path=(name,))
-                passed[python_name] = value
+                given[name] = convert_argument(given[name], type_, registry, config, info, path=(name,))
+        if are_renamed:
+            given = {python_names[name]: value for name, value in given.items()}
         for parameter in of_parent:
-            passed[parameter] = source
+            given[parameter] = source
         if of_info:
-            passed[of_info] = info
-        return resolver(source, **passed) if takes_self else resolver(**passed)
+            given[of_info] = info
+        return function(source, **given) if takes_self else function(**given)
 
     return called
 

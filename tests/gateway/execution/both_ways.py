@@ -144,7 +144,7 @@ def _watched(executor: type[CompiledExecutor], plans: list[Plans | None]) -> typ
 
     def execute_operation(self: CompiledExecutor, serially: bool | None = None) -> Any:
         result = executor.execute_operation(self, serially)
-        plans.append(self._plans)
+        plans.append(self.plans)
         return result
 
     return type("Watched", (executor,), {"execute_operation": execute_operation})

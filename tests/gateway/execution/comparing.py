@@ -1,14 +1,18 @@
 """Runs one operation by graphql-core alone and by plans, and says where the two differ."""
 
 import asyncio
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     NoUnusedFragmentsRule,
     NoUnusedVariablesRule,
     execute,
+    get_operation_ast,
     parse,
     specified_rules,
     subscribe,
@@ -17,8 +21,8 @@ from graphql import (
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution import compiled_executor
-from tests.gateway.execution.random_schemas import Context, Data, Document, RandomSchema, Selection, a_host
+from gateway.execution import Prepared, compiled_executor
+from tests.gateway.execution.random_schemas import Context, Data, Document, RandomSchema, a_host
 
 RULES = [each for each in specified_rules if each not in {NoUnusedFragmentsRule, NoUnusedVariablesRule}]
 
@@ -27,54 +31,88 @@ class Difference(AssertionError):  # noqa: N818  (no error of anybody's: two ans
     """What plans answered is not what graphql-core answers."""
 
 
+@dataclass
+class Ready:
+    """A valid document, and the same prepared."""
+
+    parsed: DocumentNode
+    prepared: Prepared
+
+
 class Pair:
-    """One schema, executed both ways."""
+    """One schema, executed by graphql-core alone, and by plans in both ways that there are to come by them."""
 
     def __init__(self, schema: RandomSchema) -> None:
         self.schema = schema
         self.graphql = schema.schema()._schema
-        self.handed_back: dict[str, int] = {}
-        self.executor = compiled_executor(a_host(self._count))
+        self.handed_back: Counter[str] = Counter()
+        self.executor = compiled_executor(a_host(lambda _field, reason: self.handed_back.update([reason])))
 
-    def _count(self, _field: str, reason: str) -> None:
-        self.handed_back[reason] = self.handed_back.get(reason, 0) + 1
-
-    def valid(self, document: Document) -> DocumentNode | None:
+    def ready(self, document: Document) -> Ready | None:
         parsed = parse(str(document))
-        return None if validate(self.graphql, parsed, RULES) else parsed
+        if validate(self.graphql, parsed, RULES):
+            return None
+        operation = get_operation_ast(parsed)
+        assert operation
+        return Ready(parsed, Prepared(self.graphql, parsed, operation, self.executor))
 
-    async def answers(self, parsed: DocumentNode, context: Context, variables: dict[str, Any], executor: type) -> list:
-        options = {"context_value": context, "variable_values": variables, "executor_class": executor}
-        if parsed.definitions[0].operation.value == "subscription":
-            stream = subscribe(self.graphql, parsed, **options)
-            if optimized_is_awaitable(stream):
-                stream = await stream
-            return [each async for each in stream] if hasattr(stream, "__aiter__") else [stream]
-        result = execute(self.graphql, parsed, is_awaitable=optimized_is_awaitable, **options)
-        return [await result if optimized_is_awaitable(result) else result]
-
-    async def compare(
-        self, parsed: DocumentNode, data: Data, variables: dict[str, Any], scopes: frozenset[str]
-    ) -> bool:
+    async def compare(self, ready: Ready, data: Data, variables: dict[str, Any], scopes: frozenset[str]) -> bool:
         """Whether there were errors. Raises Difference."""
-        reference, compiled = Context(data, scopes), Context(data, scopes)
+        reference = Context(data, scopes)
         try:
-            expected = await self.answers(parsed, reference, variables, StrawberryGraphQLCoreExecutionContext)
+            core = StrawberryGraphQLCoreExecutionContext
+            expected = await self._executed(ready.parsed, reference, variables, core)
         except asyncio.CancelledError:
             # Giving up the siblings of a failed field, graphql-core cancels the loader's future that others wait for
             # as well: the operation breaks off without an answer, so there is nothing to compare with.
             return True
-        found = await self.answers(parsed, compiled, variables, self.executor)
-        if len(expected) != len(found):
-            raise Difference(f"{len(found)} answers instead of {len(expected)}")
-        for one, other in zip(expected, found, strict=True):
-            differ(one, other)
-        if len(set(compiled.called)) != len(compiled.called) and len(expected) == 1:
-            raise Difference("a resolver was called twice for one place")
-        has_errors = any(each.errors for each in expected)
-        if not has_errors and sorted(map(repr, reference.called)) != sorted(map(repr, compiled.called)):
-            raise Difference(f"called {compiled.called}\ninstead of {reference.called}")
-        return has_errors
+        compiled, prepared = Context(data, scopes), Context(data, scopes)
+        _same(expected, reference, await self._executed(ready.parsed, compiled, variables, self.executor), compiled)
+        _same(expected, reference, await _by_prepared(ready.prepared, prepared, variables), prepared)
+        return any(each.errors for each in expected)
+
+    async def _executed(
+        self, parsed: DocumentNode, context: Context, variables: dict[str, Any], executor: type
+    ) -> list[Any]:
+        options = {"context_value": context, "variable_values": variables, "executor_class": executor}
+        if _follows(parsed):
+            return await _all(subscribe(self.graphql, parsed, **options))
+        result = execute(self.graphql, parsed, is_awaitable=optimized_is_awaitable, **options)
+        return [await result if optimized_is_awaitable(result) else result]
+
+
+async def _by_prepared(prepared: Prepared, context: Context, variables: dict[str, Any]) -> list[Any]:
+    async def executed(root: Any = None) -> Any:
+        result = prepared.execute(variables, context, root)
+        return await result if optimized_is_awaitable(result) else result
+
+    if _follows(prepared.document):
+        events = await _all(prepared.subscribe(variables, context))
+        return [each if isinstance(each, ExecutionResult) else await executed(each) for each in events]
+    return [await executed()]
+
+
+def _follows(parsed: DocumentNode) -> bool:
+    return parsed.definitions[0].operation.value == "subscription"
+
+
+async def _all(stream: Any) -> list[Any]:
+    if optimized_is_awaitable(stream):
+        stream = await stream
+    return [each async for each in stream] if hasattr(stream, "__aiter__") else [stream]
+
+
+def _same(expected: list[Any], reference: Context, found: list[Any], context: Context) -> None:
+    if len(expected) != len(found):
+        raise Difference(f"{len(found)} answers instead of {len(expected)}")
+    for one, other in zip(expected, found, strict=True):
+        differ(one, other)
+    if len(set(context.called)) != len(context.called) and len(expected) == 1:
+        raise Difference("a resolver was called twice for one place")
+    if any(each.errors for each in expected):
+        return
+    if sorted(map(repr, reference.called)) != sorted(map(repr, context.called)):
+        raise Difference(f"called {context.called}\ninstead of {reference.called}")
 
 
 def differ(expected: Any, found: Any) -> None:
@@ -115,29 +153,3 @@ def _null_of(data: Any, error: GraphQLError) -> tuple:
 
 def _told(error: GraphQLError) -> tuple:
     return error.message, tuple(error.path or ()), tuple((each.line, each.column) for each in error.locations or ())
-
-
-async def smaller(pair: Pair, document: Document, fails: Any) -> str:
-    """The smallest document that still fails: selections are left out as long as it does."""
-    shrunk = True
-    while shrunk:
-        shrunk = False
-        for siblings in _siblings(document):
-            for each in list(siblings):
-                index = siblings.index(each)
-                siblings.remove(each)
-                if await fails():
-                    shrunk = True
-                else:
-                    siblings.insert(index, each)
-    return str(document)
-
-
-def _siblings(document: Document) -> list[list[Selection]]:
-    waiting = [document.selections, *(below for _, below in document.fragments.values())]
-    found = []
-    while waiting:
-        siblings = waiting.pop()
-        found.append(siblings)
-        waiting.extend(each.below for each in siblings if each.below)
-    return found

@@ -1,4 +1,4 @@
-"""Random schemas, documents, variables and data, each of one seed: what the equality with graphql-core is tried on.
+"""Random schemas, documents, variables and data: what the equality with graphql-core is tried on.
 
 The data is a graph of a few objects of each type that refer to one another. With some chance a value is a wrong one:
 a null, an exception, a scalar of another kind, an object of another type, something to be awaited, nothing at all.
@@ -191,6 +191,11 @@ def a_host(handed_back: Callable[[str, str], None] = lambda _field, _reason: Non
     )
 
 
+def _happens(r: random.Random, chance: float) -> bool:
+    """With this chance. What makes a case smaller draws smaller numbers, and then it does not happen."""
+    return r.random() >= 1 - chance
+
+
 # ── Schemas ──
 
 
@@ -356,12 +361,6 @@ class RandomSchema:
         finally:
             del sys.modules[self.module.__name__]
 
-    def data(self, seed: int, wrong: float) -> "Data":
-        return Data(self, random.Random(seed), wrong)
-
-    def document(self, seed: int) -> "Document":
-        return Document(self, random.Random(seed))
-
 
 def attribute_of(each: FieldPlan) -> str:
     return each.name if each.how == "plain" else f"k_{each.name}"
@@ -382,8 +381,8 @@ class Data:
         for plan in schema.types:
             for each in plan.fields:
                 if each.how == "related":
-                    table = {key: self._maybe(each.type) for key in range(POOL) if r.random() > wrong}
-                    self.tables[f"{plan.name}.{each.name}"] = Raised(OSError("lost")) if r.random() < wrong else table
+                    table = {key: self._maybe(each.type) for key in range(POOL) if not _happens(r, wrong)}
+                    self.tables[f"{plan.name}.{each.name}"] = Raised(OSError("lost")) if _happens(r, wrong) else table
             for made in self.pools[plan.name]:
                 self._fill(made, plan)
         self.roots = {each.name: self._rarely(each.type) for each in schema.roots}
@@ -393,11 +392,11 @@ class Data:
         r = self._r
         made.name = "n"
         for each in plan.fields:
-            if r.random() < self._wrong / 4:
+            if _happens(r, self._wrong / 4):
                 continue  # The object has no such attribute.
             if each.how == "related":
                 value: Any = r.choice([*range(POOL), None]) if each.type.endswith("| None") else r.randrange(POOL)
-                value = r.choice([None, [1], 99]) if r.random() < self._wrong else value
+                value = r.choice([None, [1], 99]) if _happens(r, self._wrong) else value
             else:
                 value = self._maybe(each.type)
                 value = value.error if each.how == "plain" and isinstance(value, Raised) else value
@@ -405,8 +404,8 @@ class Data:
 
     def _maybe(self, text: str) -> Any:
         r = self._r
-        if r.random() < self._wrong:
-            if text in NEARLY and r.random() < 0.6:
+        if _happens(r, self._wrong):
+            if text in NEARLY and _happens(r, 0.6):
                 return r.choice(NEARLY[text])
             strangers = [r.choice(each) for each in self.pools.values()]
             return r.choice([*WRONG, *[lambda each=each: each for each in strangers]])()
@@ -414,16 +413,16 @@ class Data:
 
     def _rarely(self, text: str) -> Any:
         """Most roots are right, or there would be nothing to be wrong below."""
-        return self._maybe(text) if self._r.random() < 0.2 else self._value(text)
+        return self._maybe(text) if _happens(self._r, 0.2) else self._value(text)
 
     def _value(self, text: str) -> Any:
         r = self._r
         if text.endswith(" | None"):
-            return None if r.random() < 0.1 else self._value(text.removesuffix(" | None"))
+            return None if _happens(r, 0.1) else self._value(text.removesuffix(" | None"))
         if text.startswith("list["):
             items = [self._maybe(text[5:-1]) for _ in range(r.choice([0, 1, 2, 2, 3]))]
             items = [each.error if isinstance(each, Raised) else each for each in items]
-            return tuple(items) if r.random() < 0.2 else items
+            return tuple(items) if _happens(r, 0.2) else items
         if text in LEAVES:
             return LEAVES[text](r)
         if text == "Named":
@@ -437,8 +436,6 @@ class Data:
 
 
 class Selection:
-    """A selection with those below it kept apart, so that a failing document can be made smaller."""
-
     def __init__(self, head: str, below: "list[Selection] | None" = None) -> None:
         self.head = head
         self.below = below
@@ -476,16 +473,16 @@ class Document:
 
     def variables(self, seed: int) -> dict[str, Any]:
         r = random.Random(seed)
-        given: dict[str, Any] = {"x": r.random() < 0.5, "n": r.choice([None, 1, 2])}
-        if r.random() < 0.5:
-            given["y"] = r.random() < 0.5
-        if r.random() < 0.3:
+        given: dict[str, Any] = {"x": _happens(r, 0.5), "n": r.choice([None, 1, 2])}
+        if _happens(r, 0.5):
+            given["y"] = _happens(r, 0.5)
+        if _happens(r, 0.3):
             del given["n"]
         return given
 
     def _selections(self, type_name: str, depth: int) -> list[Selection]:
         r = self._r
-        found = [Selection("__typename")] if r.random() < 0.25 else []
+        found = [Selection("__typename")] if _happens(r, 0.25) else []
         return [*found, *(self._any(type_name, depth) for _ in range(r.randrange(1, 5 if depth < 3 else 3)))]
 
     def _any(self, type_name: str, depth: int) -> Selection:
@@ -508,7 +505,7 @@ class Document:
 
     def _fragment(self, type_name: str, depth: int) -> str:
         known = [name for name, (type_, _) in self.fragments.items() if type_ == type_name and name > f"F{depth}"]
-        if known and self._r.random() < 0.5:
+        if known and _happens(self._r, 0.5):
             return self._r.choice(known)
         # Only deeper fragments may be used in one, so that none comes back to itself.
         name = f"F{depth}_{len(self.fragments)}"
@@ -531,12 +528,12 @@ class Document:
 
     def _alias(self, name: str, argument: str = "") -> str:
         # One alias for one argument, so that fields of the same alias can be merged.
-        if argument or self._r.random() < 0.2:
+        if argument or _happens(self._r, 0.2):
             return f"a{''.join(each for each in argument if each.isalnum())}_{name}: "
         return ""
 
     def _directive(self) -> str:
-        if self._r.random() > 0.12:
+        if not _happens(self._r, 0.12):
             return ""
         word = self._r.choice(["skip", "include"])
         return f" @{word}(if: {self._r.choice(['$x', '$y', 'true', 'false'])})"

@@ -1,12 +1,20 @@
-"""What plans answer is what graphql-core answers, whatever the schema, the document and the data."""
+"""What plans answer is what graphql-core answers, whatever the schema, the document and the data.
 
-import asyncio
+Hypothesis draws the documents, choice by choice, and makes those that fail small. Schemas and data are each of a seed:
+of all that they consist of, a small document reads little.
+"""
+
 import os
+import random
+from collections import Counter
+from functools import lru_cache
 
 import pytest
+from hypothesis import HealthCheck, assume, given, note, seed, settings
+from hypothesis import strategies as st
 
-from tests.gateway.execution.comparing import Difference, Pair, smaller
-from tests.gateway.execution.random_schemas import SCOPES, RandomSchema
+from tests.gateway.execution.comparing import Pair
+from tests.gateway.execution.random_schemas import SCOPES, Data, Document, RandomSchema
 
 SEED = int(os.environ.get("SEED") or 20261121)
 # Where graphql-core gives up one of several tasks before it began, what the task was to await never is.
@@ -15,61 +23,63 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+SCHEMAS_KEPT = 100  # So many that making a case smaller need not build them again.
+EXAMPLES, SOAK_EXAMPLES = 60, 2_000
+EXECUTIONS = 12  # Of one document; from the second on there are plans.
 WRONG = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2)
 RIGHTS = (frozenset(SCOPES), frozenset(SCOPES), frozenset(SCOPES[:1]), frozenset())
 
-
-async def equal(schemas: range, documents: int, executions: int) -> dict[str, int]:
-    """Compare executions of random documents of each schema; says how many there were, and of what kind."""
-    counted = {"executions": 0, "with errors": 0}
-    for seed in schemas:
-        schema = RandomSchema(seed)
-        pair = Pair(schema)
-        for document_seed in range(documents):
-            document = schema.document(document_seed)
-            parsed = pair.valid(document)
-            if parsed is None:
-                continue
-            for number in range(executions):
-                data_seed = document_seed * executions + number
-                data = schema.data(data_seed, WRONG[number % len(WRONG)])
-                case = (data, document.variables(data_seed % 3), RIGHTS[data_seed % len(RIGHTS)])
-                try:
-                    has_errors = await pair.compare(parsed, *case)
-                except (Exception, asyncio.CancelledError) as difference:
-                    where = f"schema {seed}, document {document_seed}, data {data_seed}"
-                    text = await smaller(pair, document, lambda case=case: _fails(pair, document, case))  # noqa: B023
-                    raise Difference(f"{where}: {difference}\nSmallest document: {text}") from difference
-                counted["executions"] += 1
-                counted["with errors"] += has_errors
-        for reason, count in pair.handed_back.items():
-            counted[reason] = counted.get(reason, 0) + count
-    return counted
+seeds = st.integers(0, 2**32)
+counted: Counter[str] = Counter()
 
 
-async def _fails(pair, document, case) -> bool:
-    parsed = pair.valid(document)
-    if parsed is None:
-        return False
-    try:
-        for _ in range(2):  # The first time there is no plan yet.
-            await pair.compare(parsed, *case)
-    except (Exception, asyncio.CancelledError):  # noqa: BLE001  (whatever it was, it is a failure still)
-        return True
-    return False
+@lru_cache(SCHEMAS_KEPT)
+def pair_of(schema: int) -> Pair:
+    return Pair(RandomSchema(schema))
 
 
-async def test_plans_answer_what_graphql_core_answers():
-    counted = await equal(range(SEED, SEED + 20), documents=8, executions=6)
+async def equal(schema: int, choices: random.Random, values: int) -> None:
+    """Compare executions of one document, each over other data, with few wrong values in them or with many."""
+    pair = pair_of(schema)
+    document = Document(pair.schema, choices)
+    ready = pair.ready(document)
+    assume(ready)
+    pair.handed_back.clear()
+    for number in range(EXECUTIONS):
+        data = Data(pair.schema, random.Random(values + number), WRONG[number % len(WRONG)])
+        variables, rights = document.variables(number % 3), RIGHTS[number % len(RIGHTS)]
+        note(f"schema {schema}, data {values + number}, variables {variables}, rights {sorted(rights)}: {document}")
+        has_errors = await pair.compare(ready, data, variables, rights)
+        counted.update({"executions": 1, "with errors": has_errors})
+    counted.update(pair.handed_back)
 
-    print(counted)  # noqa: T201  (pytest -s shows it)
-    assert counted["executions"] > 300
-    assert 0.1 < counted["with errors"] / counted["executions"] < 0.9
+
+def drawing(examples: int):
+    unhurried = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    cases = given(seeds, st.randoms(use_true_random=False), seeds)
+    return lambda test: unhurried(seed(SEED)(cases(test)))
+
+
+@drawing(EXAMPLES)
+async def test_plans_answer_what_graphql_core_answers(schema, choices, values):
+    await equal(schema, choices, values)
 
 
 @pytest.mark.soak
-async def test_plans_answer_what_graphql_core_answers_for_many_schemas():
-    counted = await equal(range(SEED, SEED + 400), documents=12, executions=6)
+@drawing(SOAK_EXAMPLES)
+async def test_plans_answer_what_graphql_core_answers_for_many_schemas(schema, choices, values):
+    await equal(schema, choices, values)
 
-    print(counted)  # noqa: T201  (pytest -s shows it)
-    assert counted["executions"] > 20_000
+
+@pytest.fixture(autouse=True)
+def told():
+    """With pytest -s: how much was compared."""
+    counted.clear()
+    yield
+    print(f"seed {SEED}: {dict(counted)}")  # noqa: T201

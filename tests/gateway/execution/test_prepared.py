@@ -3,10 +3,12 @@
 import gc
 import random
 import weakref
+from inspect import isawaitable
+from types import FunctionType
 
 import pytest
-from graphql import build_schema, execute, get_operation_ast, parse, subscribe
-from graphql.execution.values import get_variable_values
+from graphql import GraphQLSchema, Node, build_schema, execute, get_operation_ast, parse, subscribe
+from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway.execution import Prepared, compiled_executor
 from gateway.execution.host import Host
@@ -111,6 +113,34 @@ async def test_an_execution_leaves_nothing_to_the_collector():
         gc.enable()
 
     assert left == 0
+
+
+def test_an_executor_made_like_another_shares_nothing_that_an_execution_changes():
+    made = prepared("{ books { id } }", SCHEMA, Press().executor)._pattern
+    values = VariableValues({}, {})
+    unchanging = (type(None), bool, FunctionType, GraphQLSchema, Node)
+
+    again = made.again(values, "context", "root")
+
+    assert vars(again).keys() == vars(made).keys()
+    shared = {name for name, value in vars(made).items() if vars(again)[name] is value}
+    assert {name for name in shared if not isinstance(vars(made)[name], unchanging)} == {
+        "fragments",
+        "fragment_definitions",
+    }, "These are the document's, which nothing changes; all else is to be made anew."
+    assert (again.variable_values, again.context_value, again.root_value) == (values, "context", "root")
+
+
+async def test_a_field_left_out_by_one_variable_is_answered_with_the_next():
+    operation = prepared("query ($no: Boolean!) { books @skip(if: $no) { id } }", SCHEMA, Press().executor)
+
+    answers = []
+    for no in (True, True, False, False, True):
+        result = operation.execute({"no": no}, Shelf([Book("b1", "One")]))
+        answers.append((await result if isawaitable(result) else result).data)
+
+    books = {"books": [{"id": "b1"}]}
+    assert answers == [{}, {}, books, books, {}]
 
 
 def test_random_variables_are_what_graphql_core_makes_of_them():
