@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from time import perf_counter
 
 import redis.asyncio
 import structlog
@@ -33,7 +34,7 @@ from gateway.payer_page import PayerPage
 from gateway.serving import INTERNAL, Roots, build_schema
 from gateway.settings import Settings, read_settings
 from gateway.sockets import LiveGraphQL
-from gateway.telemetry import REQUEST_ID, Stopwatch, Telemetry, configure_logging
+from gateway.telemetry import REQUEST_ID, Telemetry, configure_logging
 from gateway.wiring import Process, wire
 from gateway.worker import Worker
 from schema import root
@@ -151,6 +152,7 @@ def assemble(settings: Settings, roots: Roots, opened: Opened) -> Starlette:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(gateway.sign_in.close)
             gateway.world = await stack.enter_async_context(opened(telemetry))
+            await stack.enter_async_context(telemetry.telling())
             log.info("gateway.started", database="sqlite" if settings.is_sqlite else "postgresql")
             yield
             log.info("gateway.stopping")
@@ -280,7 +282,7 @@ class RequestsObserved:
         self._root_logger = logging.getLogger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -289,11 +291,8 @@ class RequestsObserved:
         REQUEST_ID.set(request_id)
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
-        else:
-            await self._observed(scope, receive, send, request_id)
-
-    async def _observed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        watch = Stopwatch()
+            return
+        began = perf_counter()
         status: int | None = None
 
         async def sent(message: Message) -> None:
@@ -304,7 +303,7 @@ class RequestsObserved:
                 message["headers"] = (*message.get("headers", ()), *ours)
             await send(message)
 
-        self._telemetry.in_flight.inc()
+        self._telemetry.in_flight += 1
         try:
             await self._app(scope, receive, sent)
         except Exception:
@@ -312,9 +311,9 @@ class RequestsObserved:
                 await _masked(scope, receive, sent)
             raise  # The server logs it.
         finally:
-            self._telemetry.in_flight.dec()
+            self._telemetry.in_flight -= 1
             self._telemetry.request(_method(scope), status or 500)
-            self._log(scope, status or 500, watch.seconds)
+            self._log(scope, status or 500, perf_counter() - began)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         level = logging.DEBUG if scope["path"].startswith(UNREMARKABLE) and status < 400 else logging.INFO

@@ -41,13 +41,11 @@ class Documents:
         self._persisted: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
 
-    def text(self, given: Mapping[str, Any]) -> str | None:
-        """The text a request is about; None where it names none in any way. Raises NoDocument."""
-        text = given.get("query") or None
-        name = _name(given)
+    def text(self, text: str | None, name: str | None) -> str | None:
+        """The text of a request with this one, or what stands for it; None where it has neither. Raises NoDocument."""
         if name is None:
             return self._admitted(text)
-        if not isinstance(text, str):
+        if text is None:
             return self._named(name)
         if hashlib.sha256(text.encode()).hexdigest() != name:
             raise NoDocument("The hash is not the SHA-256 of the document beside it.", MISNAMED)
@@ -81,11 +79,13 @@ class Documents:
             self._characters -= len(self._persisted.popitem(last=False)[1])
 
 
-def _name(given: Mapping[str, Any]) -> str | None:
-    """What stands for the text: the draft specification's `documentId`, else Apollo's `persistedQuery`."""
-    persisted = (given.get("extensions") or {}).get("persistedQuery")
-    name = given.get("documentId")
-    if name is None and isinstance(persisted, dict):
+def name_of(document_id: object, extensions: Mapping[str, Any]) -> str | None:
+    """What stands for the text: the draft specification's `documentId`, else Apollo's `persistedQuery`.
+
+    None where nothing does. Raises NoDocument where it is no name.
+    """
+    name = document_id
+    if name is None and isinstance(persisted := extensions.get("persistedQuery"), dict):
         name = persisted.get("sha256Hash")
     if name is None:
         return None

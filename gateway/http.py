@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,7 @@ from domain.world import World
 from gateway.auth import SignIn, Unauthenticated
 from gateway.connections import Connections, TooManyConnections
 from gateway.deadlines import Deadline
-from gateway.documents import NOT_FOUND, Documents, NoDocument
+from gateway.documents import NOT_FOUND, Documents, NoDocument, name_of
 from gateway.limits import RequestRate
 from gateway.serving import (
     ALL,
@@ -38,7 +39,7 @@ from gateway.serving import (
 )
 from gateway.settings import Network, Settings
 from gateway.streams import FRAMINGS, stream
-from gateway.telemetry import Stopwatch, Telemetry
+from gateway.telemetry import Telemetry, server_timing
 from resolvers.context import Context
 
 JSON = "application/json"
@@ -169,7 +170,7 @@ class GraphQLOverHttp:
             pass
 
     async def _answer(self, scope: Scope, headers: Headers, accepted: Accepted, receive: Receive, send: Send) -> None:
-        gateway, is_get, watch = self._gateway, scope["method"] == "GET", Stopwatch()
+        gateway, is_get, began = self._gateway, scope["method"] == "GET", perf_counter()
         if not is_get and scope["method"] != "POST":
             raise NotServed(405, "GraphQL is asked by GET or POST.", METHOD_NOT_ALLOWED, {"Allow": METHODS})
         viewer = await gateway.viewer(headers)
@@ -183,14 +184,14 @@ class GraphQLOverHttp:
                 answers = alone(answers) if isinstance(answers, Answer) else answers
                 await stream(answers, FRAMINGS[accepted.stream], receive, send)
             return
-        watch.lap("read")
+        read = perf_counter()
         answer = await gateway.schema.execute(asked, context, READING if is_get else ANSWERED_ONCE)
-        watch.lap("execute")
+        executed = perf_counter()
         body = answer.encoded()
-        watch.lap("encode")
         more = _allow(answer)
         if TIMING_ASKED in headers:
-            more["Server-Timing"] = watch.server_timing
+            instants = (began, read, executed, perf_counter())
+            more["Server-Timing"] = server_timing(("read", "execute", "encode"), instants)
         media_type = accepted.once or JSON
         await _send(send, 200 if answer.was_executed else _status(answer, media_type), body, media_type, more)
 
@@ -208,17 +209,19 @@ class GraphQLOverHttp:
 
 async def _whole(receive: Receive, most: int) -> bytes:
     """A body of at most so many bytes."""
-    parts, received = [], 0
+    parts: list[bytes] = []
+    received = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        parts.append(message.get("body", b""))
-        received += len(parts[-1])
+        part: bytes = message.get("body", b"")
+        received += len(part)
         if received > most:
             raise _too_long(most)
         if not message.get("more_body"):
-            return b"".join(parts)
+            return b"".join([*parts, part]) if parts else part
+        parts.append(part)
 
 
 # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -311,24 +314,27 @@ def asked_of(given: object, settings: Settings, documents: Documents) -> Asked:
         raise NotServed(400, "One operation a request: batches are not taken.")
     if not isinstance(given, dict):
         raise NotServed(400, "A request is an object with `query`, and `variables`, `operationName`, `extensions`.")
-    query = given.get("query")
-    if query is not None and not isinstance(query, str):
-        raise NotServed(400, "`query` is not a text.")
-    if query and len(query) > DOCUMENT_LENGTH_MAX:
-        raise NotServed(400, f"The document is longer than {DOCUMENT_LENGTH_MAX} characters; pass data as variables.")
-    variables, _ = _mapping(given, "variables"), _mapping(given, "extensions")
-    name = given.get("operationName")
+    variables, name = given.get("variables"), given.get("operationName")
+    if variables is not None and not isinstance(variables, dict):
+        raise NotServed(400, "`variables` is not an object.")
     if name is not None and not isinstance(name, str):
         raise NotServed(400, "`operationName` is not a text.")
     text = _document(given, documents)
     if variables and not _is_bounded(variables, settings.variable_values_max):
         raise NotServed(400, "The variables have too many values, or a text has a NUL character in it.")
-    return Asked(text, variables, name or None, is_trusted=documents.is_trusted(text))
+    return Asked(text, variables, name or None, documents.is_trusted(text))
 
 
 def _document(given: Mapping[str, Any], documents: Documents) -> str:
+    query, extensions = given.get("query"), given.get("extensions")
+    if query is not None and not isinstance(query, str):
+        raise NotServed(400, "`query` is not a text.")
+    if query and len(query) > DOCUMENT_LENGTH_MAX:
+        raise NotServed(400, f"The document is longer than {DOCUMENT_LENGTH_MAX} characters; pass data as variables.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise NotServed(400, "`extensions` is not an object.")
     try:
-        text = documents.text(given)
+        text = documents.text(query or None, name_of(given.get("documentId"), extensions or {}))
     except NoDocument as missing:
         raise NotServed(400, str(missing), missing.code) from missing
     if not text:
@@ -379,13 +385,6 @@ def _json(text: str | bytes | bytearray, what: str) -> Any:
         raise NotServed(400, f"{what} is not JSON: {error}.") from error
 
 
-def _mapping(given: dict[str, Any], name: str) -> dict[str, Any] | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise NotServed(400, f"`{name}` is not an object.")
-    return value
-
-
 def _is_bounded(variables: object, most: int) -> bool:
     """Whether there are no more values than `most`, and no text that no database could keep."""
     waiting = [variables]
@@ -422,7 +421,8 @@ async def _send(send: Send, status: int, body: bytes, media_type: str, more: Map
         (b"content-length", b"%d" % len(body)),
         # What is answered depends on who asks, and may be personal.
         (b"cache-control", b"no-store"),
-        *[(name.lower().encode(), value.encode()) for name, value in more.items()],
     ]
+    if more:
+        headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

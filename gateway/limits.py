@@ -72,7 +72,10 @@ class RequestRate:
     def wait(self, viewer: Viewer, address: str) -> int:
         """Count a request: 0 where it may come now; else the seconds until one may."""
         caller = viewer.subject or network_of(address)
-        return max(window.wait(caller, self._now()) for window in self._windows)
+        now, seconds = self._now(), 0
+        for window in self._windows:
+            seconds = max(seconds, window.wait(caller, now))
+        return seconds
 
 
 class _Window:

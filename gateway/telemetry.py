@@ -1,12 +1,15 @@
 """What the process says about itself, and never of a person: logs with the request's id, figures for Prometheus."""
 
+import asyncio
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
-from time import perf_counter
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -21,6 +24,7 @@ OPERATION_NAMES_MAX = 200
 OPERATION_NAME_LENGTH_MAX = 64
 # Where several processes serve, each writes its figures here and any of them answers for all.
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+TOLD_EVERY_S = 1.0  # Prometheus asks every ten seconds or so.
 # From a cached answer to the longest a caller waits.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -28,19 +32,38 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 UNSPOKEN = frozenset({"authorization", "token", "access_token", "secret", "password", "email", "phone", "address"})
 
 
+def _counts() -> defaultdict[Any, int]:
+    return defaultdict(int)
+
+
+@dataclass(slots=True)
+class Due:
+    """What requests counted and Prometheus's library has not been told, by the labels; operations by their own names.
+
+    Each of the library's values has a lock, and a small answer would spend a tenth of its time on seven of them.
+    """
+
+    requests: defaultdict[tuple[str, int], int] = field(default_factory=_counts)
+    operations: defaultdict[tuple[str, str | None, str], int] = field(default_factory=_counts)
+    seconds: defaultdict[tuple[str, str | None], list[float]] = field(default_factory=lambda: defaultdict(list))
+    plans: defaultdict[str, int] = field(default_factory=_counts)
+
+
 class Telemetry:
-    """The figures of one application."""
+    """The figures of one application; in_flight: how many requests are being answered."""
 
     def __init__(self) -> None:
+        self.in_flight = 0
+        self._due = Due()
         self._registry = CollectorRegistry()
         self._names: set[str] = set()
         self._requests = Counter(
             "orderloom_http_requests", "HTTP requests answered.", ["method", "status"], registry=self._registry
         )
-        self.operations = Counter(
+        self._operations = Counter(
             "orderloom_operations", "GraphQL operations.", ["type", "name", "outcome"], registry=self._registry
         )
-        self.operation_seconds = Histogram(
+        self._operation_seconds = Histogram(
             "orderloom_operation_seconds",
             "How long queries and mutations took.",
             ["type", "name"],
@@ -50,13 +73,14 @@ class Telemetry:
         self.documents = Counter(
             "orderloom_documents", "Documents read; all others were known.", registry=self._registry
         )
-        plans = Counter(
+        self._plans = Counter(
             "orderloom_plans",
             "Executions, by whether there was a plan: known, made, first_sight, or none where none can be made.",
             ["outcome"],
             registry=self._registry,
         )
-        self._plans = {outcome: plans.labels(outcome) for outcome in OUTCOMES}
+        for outcome in OUTCOMES:
+            self._plans.labels(outcome)
         self.handed_back = Counter(
             "orderloom_plans_handed_back",
             "Values that a plan gave back to graphql-core, which completes them slowly.",
@@ -64,7 +88,7 @@ class Telemetry:
             registry=self._registry,
         )
         self.jobs = Counter("orderloom_jobs", "Jobs done.", ["kind", "outcome"], registry=self._registry)
-        self.in_flight = self._gauge("orderloom_requests_in_flight", "HTTP requests being answered.")
+        self._in_flight = self._gauge("orderloom_requests_in_flight", "HTTP requests being answered.")
         self.sockets = self._gauge("orderloom_sockets", "Open WebSocket connections.")
         self.subscriptions = self._gauge("orderloom_subscriptions", "Live subscriptions.")
 
@@ -73,17 +97,16 @@ class Telemetry:
 
     def operation(self, kind: str, name: str | None, outcome: str, seconds: float | None = None) -> None:
         """outcome: ok, refused (the caller can act on it) or fault (we can). seconds: None for a subscription."""
-        name = self._bounded(name)
-        self._operations_of(kind, name, outcome).inc()
+        self._due.operations[kind, name, outcome] += 1
         if seconds is not None:
-            self._seconds_of(kind, name).observe(seconds)
+            self._due.seconds[kind, name].append(seconds)
 
     def request(self, method: str, status: int) -> None:
-        self._requests_of(method, status).inc()
+        self._due.requests[method, status] += 1
 
     def planned(self, outcome: str) -> None:
         """outcome: one of gateway.execution.OUTCOMES."""
-        self._plans[outcome].inc()
+        self._due.plans[outcome] += 1
 
     def hand_back(self, field: str, reason: str) -> None:
         """field: one of the schema's, as Type.field. reason: one of gateway.execution.REASONS."""
@@ -92,26 +115,47 @@ class Telemetry:
     def job(self, kind: str, outcome: str) -> None:
         self.jobs.labels(kind, outcome).inc()
 
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """While it lasts, what was counted is told once a second, so that other processes can answer for this one."""
+
+        async def tell_regularly() -> None:
+            while True:
+                await asyncio.sleep(TOLD_EVERY_S)
+                self.tell()
+
+        task = asyncio.create_task(tell_regularly())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            self.tell()
+
+    def tell(self) -> None:
+        """Have Prometheus's library know all that was counted."""
+        due, self._due = self._due, Due()
+        for (method, status), times in due.requests.items():
+            self._requests.labels(method, status).inc(times)
+        for (kind, name, outcome), times in due.operations.items():
+            self._operations.labels(kind, self._bounded(name), outcome).inc(times)
+        for (kind, name), took in due.seconds.items():
+            observe = self._operation_seconds.labels(kind, self._bounded(name)).observe
+            for seconds in took:
+                observe(seconds)
+        for outcome, times in due.plans.items():
+            self._plans.labels(outcome).inc(times)
+        self._in_flight.set(self.in_flight)
+
     def exposition(self) -> bytes:
         """All figures, in Prometheus's text format."""
+        self.tell()
         if SHARED_METRICS not in os.environ:
             return generate_latest(self._registry)
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
-
-    # Looking a series up costs more than counting: those there are live as long as the process, and so does this.
-    @cache  # noqa: B019
-    def _requests_of(self, method: str, status: int) -> Counter:
-        return self._requests.labels(method, status)
-
-    @cache  # noqa: B019
-    def _operations_of(self, kind: str, name: str, outcome: str) -> Counter:
-        return self.operations.labels(kind, name, outcome)
-
-    @cache  # noqa: B019
-    def _seconds_of(self, kind: str, name: str) -> Histogram:
-        return self.operation_seconds.labels(kind, name)
 
     def _bounded(self, name: str | None) -> str:
         if name is None:
@@ -127,29 +171,13 @@ class Telemetry:
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
-class Stopwatch:
-    """Seconds since it was made; laps are what was done in them, in order."""
+def server_timing(names: Sequence[str], instants: Sequence[float]) -> str:
+    """What was done between two instants after another, in seconds, as the header of that name says it.
 
-    __slots__ = ("_began", "_laps")
-
-    def __init__(self) -> None:
-        self._began = perf_counter()
-        self._laps: list[tuple[str, float]] = []
-
-    @property
-    def seconds(self) -> float:
-        return perf_counter() - self._began
-
-    def lap(self, name: str) -> None:
-        """What was done since the last one."""
-        self._laps.append((name, perf_counter()))
-
-    @property
-    def server_timing(self) -> str:
-        """As the header of that name says it: https://www.w3.org/TR/server-timing/, in milliseconds."""
-        starts = [self._began, *(at for _, at in self._laps)]
-        spans = [f"{name};dur={(at - start) * 1000:.2f}" for (name, at), start in zip(self._laps, starts, strict=False)]
-        return ", ".join(spans)
+    Source: https://www.w3.org/TR/server-timing/; its durations are milliseconds.
+    """
+    spans = zip(names, pairwise(instants), strict=True)
+    return ", ".join(f"{name};dur={(end - start) * 1000:.2f}" for name, (start, end) in spans)
 
 
 def configure_logging(settings: Settings) -> None:

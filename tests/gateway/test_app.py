@@ -1,5 +1,6 @@
 """What is answered beside GraphQL, and what is logged of it."""
 
+import asyncio
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from graphql import parse, validate
+from prometheus_client import generate_latest
 from starlette.testclient import TestClient
 
 from gateway import console
@@ -119,6 +121,33 @@ def test_operations_are_counted_by_what_became_of_them(client, bearer):
     assert 'orderloom_operations_total{name="anonymous",outcome="refused",type="none"} 1.0' in figures
     assert 'orderloom_http_requests_total{method="POST",status="200"} 4.0' in figures
     assert "orderloom_requests_in_flight 1.0" in figures
+
+
+async def test_figures_are_told_to_the_processes_that_answer_for_this_one(monkeypatch):
+    monkeypatch.setattr("gateway.telemetry.TOLD_EVERY_S", 0)
+    telemetry = Telemetry()
+    told = lambda: generate_latest(telemetry._registry).decode()  # noqa: E731  (as another process finds them)
+    telemetry.request("POST", 200)
+    assert 'method="POST"' not in told()
+
+    async with telemetry.telling():
+        for _ in range(3):  # Its task begins, sleeps, and tells.
+            await asyncio.sleep(0)
+        assert 'orderloom_http_requests_total{method="POST",status="200"} 1.0' in told()
+        telemetry.request("POST", 200)
+
+    assert 'orderloom_http_requests_total{method="POST",status="200"} 2.0' in told()
+
+
+def test_durations_are_told_by_the_operations_name():
+    telemetry = Telemetry()
+    for seconds in (0.002, 0.2):
+        telemetry.operation("query", "Stock", "ok", seconds)
+
+    figures = telemetry.exposition().decode()
+
+    assert 'orderloom_operation_seconds_count{name="Stock",type="query"} 2.0' in figures
+    assert 'orderloom_operation_seconds_bucket{le="0.005",name="Stock",type="query"} 1.0' in figures
 
 
 def test_names_that_callers_invent_do_not_fill_the_memory():

@@ -113,11 +113,11 @@ def test_documents_that_callers_persist_do_not_fill_the_memory(monkeypatch):
     texts = [f"{{ hello{number} }}" for number in range(5)]
 
     for text in texts:
-        kept.text(persisted(text, query=text))
+        kept.text(text, sha(text))
 
-    assert kept.text(persisted(texts[-1])) == texts[-1]
+    assert kept.text(None, sha(texts[-1])) == texts[-1]
     with pytest.raises(NoDocument):
-        kept.text(persisted(texts[0]))
+        kept.text(None, sha(texts[0]))
 
 
 @pytest.mark.parametrize(

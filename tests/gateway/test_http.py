@@ -1,6 +1,7 @@
 """The MUSTs and SHOULDs of the GraphQL-over-HTTP specification, and what we take beside them."""
 
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -237,6 +238,15 @@ def test_a_forwarded_address_is_believed_of_trusted_proxies_only(client, trusted
     answer = post(gateway, {"query": "{ address }"}, **({"x-forwarded-for": forwarded} if forwarded else {}))
 
     assert answer.json() == {"data": {"address": address}}
+
+
+def test_who_asks_is_told_where_the_time_went(client):
+    gateway = client()
+
+    told = post(gateway, HELLO, **{"x-server-timing": "1"}).headers["server-timing"]
+
+    assert re.fullmatch(r"read;dur=\d+\.\d\d, execute;dur=\d+\.\d\d, encode;dur=\d+\.\d\d", told)
+    assert "server-timing" not in post(gateway, HELLO).headers
 
 
 def test_a_request_id_is_taken_where_it_is_sane_and_made_where_not(client):
