@@ -41,16 +41,21 @@ class Slice(Generic[T]):
     count: Callable[[], Awaitable[int]] | None = None
 
 
+def size_of(size: int, name: str = "first") -> int:
+    """How many are asked for by the argument of this name. Raises Refused where it leaves 0 to PAGE_SIZE_MAX."""
+    if not 0 <= size <= PAGE_SIZE_MAX:
+        raise Refused(invalid(f"`{name}` is 0 to {PAGE_SIZE_MAX}; {size} was asked for.", name))
+    return size
+
+
 def page(
     first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
 ) -> Page:
     """What the arguments of a connection ask for.
 
-    Raises Refused where they contradict each other or leave 1 to PAGE_SIZE_MAX.
+    Raises Refused where they contradict each other or leave 0 to PAGE_SIZE_MAX.
     """
     if first is not None and last is not None:
         raise Refused(invalid("Ask for `first` or for `last`, not for both.", "last"))
     name, size = ("last", last) if last is not None else ("first", PAGE_SIZE if first is None else first)
-    if not 0 <= size <= PAGE_SIZE_MAX:
-        raise Refused(invalid(f"`{name}` is 0 to {PAGE_SIZE_MAX}; {size} was asked for.", name))
-    return Page(size, after or None, before or None, backward=last is not None)
+    return Page(size_of(size, name), after or None, before or None, backward=last is not None)

@@ -17,7 +17,7 @@ from domain.availability.model import (
 )
 from domain.catalog.model import Variant
 from domain.errors import Refused, invalid
-from domain.paging import page
+from domain.paging import size_of
 from resolvers import inputs
 from resolvers.catalog import is_seen
 from resolvers.context import Context
@@ -95,7 +95,7 @@ async def _question(
 
 
 def locations(availability: Parent[Availability], first: int | None = PLACES) -> Sequence[LocationAvailability]:
-    return availability.places[: page(PLACES if first is None else first).size]
+    return availability.places[: size_of(PLACES if first is None else first)]
 
 
 def explanation(availability: Parent[Availability], info: Info) -> list[AvailabilityReason]:

@@ -23,7 +23,7 @@ from domain.availability.views import (
 from domain.availability.weighing import Weighing
 from domain.errors import Refused, not_found
 from domain.inventory.model import StockLocation
-from domain.paging import page
+from domain.paging import size_of
 from resolvers import inputs
 from resolvers.context import Context
 from resolvers.errors import reports
@@ -78,11 +78,11 @@ async def preview(context: Context, view: str, rules: "schema.AvailabilityRulesI
 
 
 def become_available(preview: Parent[AvailabilityPreview], first: int | None = SKUS_LISTED) -> Sequence[str]:
-    return preview.become_available[: page(SKUS_LISTED if first is None else first).size]
+    return preview.become_available[: size_of(SKUS_LISTED if first is None else first)]
 
 
 def become_unavailable(preview: Parent[AvailabilityPreview], first: int | None = SKUS_LISTED) -> Sequence[str]:
-    return preview.become_unavailable[: page(SKUS_LISTED if first is None else first).size]
+    return preview.become_unavailable[: size_of(SKUS_LISTED if first is None else first)]
 
 
 # ── Saving ──

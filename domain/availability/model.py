@@ -144,9 +144,9 @@ class AvailabilityReason:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Availability:
-    """The answer for one SKU.
+    """The answer for one SKU. Not frozen, for that would triple what it takes to make one: a page asks for hundreds.
 
     places: those that have some now, largest first, or nearest first where a destination was named.
     units: to sell now. orderable: all that an order may ask for, of what is due and beyond it as well.

@@ -1,6 +1,6 @@
 """What may be sold of a variant and where: the one function that list, detail, basket and allocation ask."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -25,6 +25,9 @@ from domain.inventory.model import InboundSupplyKind, InboundSupplyStatus, Stock
 
 # Units by location code.
 Units = Mapping[str, int]
+_UNITS = itemgetter(1)
+# A hundred in an answer, so that no Python runs for each of them: it would in `LocationAvailability.__new__`.
+_PLACE_OF: Callable[[Iterable[object]], LocationAvailability] = partial(tuple.__new__, LocationAvailability)
 
 
 # ── What one stocked SKU has ──
@@ -128,24 +131,22 @@ def _in_stock(units: int, weighing: Weighing) -> AvailabilityStatus:
 def _places(now: Units, weighing: Weighing, goods: Goods, *, shows_quantities: bool) -> Sequence[LocationAvailability]:
     """Largest first, or nearest first where the destination's point is known; those alike by code."""
     is_there = weighing.destination is not None and weighing.destination.point is not None
-    by_size = sorted(now.items(), key=_units, reverse=True)
-    low = weighing.rules.low_stock_threshold
+    locations, most = goods.locations, weighing.rules.low_stock_threshold
+    is_low, is_well = AvailabilityStatus.LOW_STOCK, AvailabilityStatus.IN_STOCK
     places = [
-        LocationAvailability(
-            location := goods.locations[code],
-            AvailabilityStatus.LOW_STOCK if units <= low else AvailabilityStatus.IN_STOCK,
-            units if shows_quantities else None,
-            weighing.distance_km(location) if is_there else None,
+        _PLACE_OF(
+            (
+                locations[code],
+                is_low if units <= most else is_well,
+                units if shows_quantities else None,
+                weighing.distance_km(locations[code]) if is_there else None,
+            )
         )
-        for code, units in by_size
+        for code, units in sorted(now.items(), key=_UNITS, reverse=True)
     ]
     if is_there:
         return sorted(places, key=lambda place: (inf if (km := place.distance_km) is None else km, place.location.code))
     return places
-
-
-def _units(place: tuple[str, int]) -> int:
-    return place[1]
 
 
 # ── What is due ──

@@ -53,6 +53,11 @@ class ProductRule:
     exclude_skus: tuple[str, ...] = ()
     respect_launch_date: bool = True
 
+    @property
+    def leaves_some_out(self) -> bool:
+        """Whether it names any products at all."""
+        return any((self.categories, self.tags, self.exclude_categories, self.exclude_tags, self.exclude_skus))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyRule:

@@ -44,6 +44,7 @@ class Weighing:
         self._families = families or {}
         self._open_units = open_units or {}
         self._shut: dict[str, str | None] = {}
+        self._leaves_some_out = view.rules.products.leaves_some_out
         self._names_categories = any(rule.categories for rule in self.rules.keep_back)
         self._kept: dict[tuple[tuple[str, ...], str], tuple[int, float, tuple[str, ...]]] = {}
         self._shares: dict[tuple[str, ...], dict[str, _Share | None]] = {}
@@ -66,6 +67,8 @@ class Weighing:
 
     def not_offered(self, variant: Variant) -> str | None:
         """Why the product rule keeps a variant out, whatever its price and its launch; None where it does not."""
+        if not self._leaves_some_out:
+            return None
         rule = self.rules.products
         if rule.exclude_skus and variant.sku in rule.exclude_skus:
             return "The view leaves this SKU out."
