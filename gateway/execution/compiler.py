@@ -20,6 +20,7 @@ from graphql import (
 from graphql.execution import Executor
 
 from gateway.execution import leaves
+from gateway.execution.arguments import arguments_of
 from gateway.execution.classes import Choice, admission
 from gateway.execution.host import Host, Read, Related, Worked
 from gateway.execution.oddities import VALUE, Refused, odd
@@ -225,7 +226,9 @@ class _Writer:
             return None
 
     def _slot(self, key: str, parent: GraphQLObjectType, known: GraphQLField, asked: Details) -> Slot:
-        slot = Slot(key, parent, known, asked, resolver_of(self.planner.executor, known))
+        executor = self.planner.executor
+        arguments = arguments_of(known, asked[0].node, hides_suggestions=executor.hide_suggestions)
+        slot = Slot(key, parent, known, asked, arguments, resolver_of(executor, known))
         try:
             slot.segment = self.planner.segment(known.type, asked)
         except Refused:

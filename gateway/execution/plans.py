@@ -7,6 +7,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails
 
+from gateway.execution.arguments import Arguments
 from gateway.execution.host import Related
 
 Details = list[FieldDetails]  # The nodes that ask for one field, merged.
@@ -50,6 +51,7 @@ class Slot:
     parent: GraphQLObjectType
     field: GraphQLField
     details: Details
+    arguments: Arguments
     resolve: Callable[..., Any]
     segment: "Segment | None" = None
     related: Related | None = None

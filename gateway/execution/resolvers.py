@@ -9,7 +9,7 @@ from strawberry.relay import GlobalID
 from strawberry.scalars import is_scalar
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_argument
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
+from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 Resolver = Callable[..., Any]
@@ -48,10 +48,14 @@ def _calling(declared: StrawberryField, converter: GraphQLCoreConverter) -> Reso
     named = [(config.name_converter.from_argument(each), each) for each in declared.arguments]
     python_names = {name: each.python_name for name, each in named}
     are_renamed = any(name != python_name for name, python_name in python_names.items())
-    converted = [(name, each.type) for name, each in named if not _is_ready(each.type, registry)]
+    copied = [name for name, each in named if _are_ready(each.type, registry)]
+    converted = [(name, each.type) for name, each in named if name not in copied and not _is_ready(each.type, registry)]
 
     def called(source: Any, raw_info: Any, /, **given: Any) -> Any:
         info = info_class(_raw_info=raw_info, _field=declared) if of_info or converted else None
+        for name in copied:
+            if given.get(name):
+                given[name] = [*given[name]]
         for name, type_ in converted:
             if name in given:
                 given[name] = convert_argument(given[name], type_, registry, config, info, path=(name,))
@@ -66,8 +70,17 @@ def _calling(declared: StrawberryField, converter: GraphQLCoreConverter) -> Reso
     return called
 
 
+def _are_ready(type_: Any, registry: Any) -> bool:
+    """Whether arguments of a type are lists of what is as graphql-core leaves it; a resolver gets one of its own."""
+    type_ = _of_optional(type_)
+    return isinstance(type_, StrawberryList) and _is_ready(type_.of_type, registry)
+
+
 def _is_ready(type_: Any, registry: Any) -> bool:
     """Whether arguments of a type are as graphql-core leaves them: those that are scalars."""
-    if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
-        type_ = type_.of_type
+    type_ = _of_optional(type_)
     return type_ is not GlobalID and is_scalar(type_, registry)
+
+
+def _of_optional(type_: Any) -> Any:
+    return type_.of_type if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe) else type_

@@ -1,28 +1,24 @@
 """The fields of an operation itself: their resolvers are called each time; what is the same each time is kept."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
     ExecutionResult,
     FieldNode,
-    GraphQLArgument,
     GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     OperationType,
-    Undefined,
-    VariableNode,
     get_nullable_type,
     is_leaf_type,
-    is_non_null_type,
-    is_required_argument,
 )
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel
 
+from gateway.execution.arguments import Arguments, arguments_of
 from gateway.execution.plans import Details, Segment
 from gateway.execution.resolvers import resolver_of
 
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
 class Root:
     """A field of the operation itself.
 
-    variables: those that are its arguments as they are, by the argument's name; None where there is more to it.
     plan: completes its value where that is not null; None where graphql-core is to look first.
     """
 
@@ -46,22 +41,8 @@ class Root:
     nodes: list[FieldNode]
     path: Path
     resolve: Callable[..., Any]
-    variables: tuple[tuple[str, str, bool], ...] | None
+    arguments: Arguments
     plan: Segment | None
-
-    def arguments(self, execution: "Execution") -> Mapping[str, Any]:
-        """Raises GraphQLError, as graphql-core does."""
-        if self.variables is not None:
-            given = execution.variable_values.coerced
-            found = {}
-            for out_name, name, nullable in self.variables:
-                if (value := given.get(name)) is None and not (nullable and name in given):
-                    break
-                found[out_name] = value
-            else:
-                return found
-        hide = execution.executor.hide_suggestions
-        return get_argument_values(self.field, self.nodes[0], execution.variable_values, None, hide)
 
 
 class Execution:
@@ -136,7 +117,7 @@ class Execution:
         is_awaitable = self._pattern.is_awaitable
         info = _Info(self, root)
         try:
-            result = root.resolve(self.root_value, info, **root.arguments(self))
+            result = root.resolve(self.root_value, info, **root.arguments.values(self.variable_values))
             if is_awaitable(result):
                 return self._completed_later(root, info, result)
             completed = self._completed(root, info, result)
@@ -219,22 +200,5 @@ def _root(executor: "CompiledExecutor", plans: "Plans", parent: GraphQLObjectTyp
     path = Path(None, key, parent.name)
     type_: Any = get_nullable_type(field.type)
     plan = None if is_leaf_type(type_) else plans.plan(executor, type_, details)
-    return Root(key, parent, field, details, nodes, path, resolver_of(executor, field), _of(field, nodes[0]), plan)
-
-
-def _has_default(argument: GraphQLArgument) -> bool:
-    return argument.default is not None or argument.default_value is not Undefined
-
-
-def _of(field: GraphQLField, node: FieldNode) -> tuple[tuple[str, str, bool], ...] | None:
-    """Each argument's name for the resolver, its variable, and whether that may be null."""
-    given = {each.name.value: each.value for each in node.arguments or ()}
-    found = []
-    for name, argument in field.args.items():
-        value = given.get(name)
-        if value is None and not is_required_argument(argument) and not _has_default(argument):
-            continue
-        if not isinstance(value, VariableNode):
-            return None
-        found.append((argument.out_name or name, value.name.value, not is_non_null_type(argument.type)))
-    return tuple(found)
+    arguments = arguments_of(field, nodes[0], hides_suggestions=executor.hide_suggestions)
+    return Root(key, parent, field, details, nodes, path, resolver_of(executor, field), arguments, plan)

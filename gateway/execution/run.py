@@ -1,14 +1,12 @@
 """One plan at work on one value: segment by segment, what lies open between them answered for all parents at once."""
 
 from asyncio import gather
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Awaitable, Iterable, Sequence
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 from graphql.execution.executor import to_nodes
-from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path, gather_with_cancel
 
 from gateway.execution.oddities import reason_of
@@ -23,9 +21,6 @@ Open = list[tuple[Slot, list[Place]]]
 # A slot, its places, and the key of each.
 Keyed = tuple[Slot, list[Place], list[Any]]
 Waiting = list[Awaitable[Any]]
-
-# Arguments of these kinds may be shared between calls.
-_UNCHANGING = (str, int, float, bool, type(None), Enum)
 
 
 class Run:
@@ -121,14 +116,18 @@ class Run:
         """Call what answers the field for each parent; it is never called again, whatever becomes of the value."""
         executor = self._executor
         resolve = slot.resolve
-        shared = executor.build_resolve_info(slot.field, to_nodes(slot.details), slot.parent, self._path)
-        arguments = _arguments(executor, slot)
+        arguments = slot.arguments.shared(executor.variable_values)
+        shared: Any = None
+        if arguments is None or not slot.work:
+            shared = executor.build_resolve_info(slot.field, to_nodes(slot.details), slot.parent, self._path)
         values: list[Any] = []
         later: list[int] = []
         for made, source in places:
             try:
                 if arguments is None:
-                    value = resolve(source, _Info(shared, self, slot, made), **_arguments_of(executor, slot))
+                    value = resolve(
+                        source, _Info(shared, self, slot, made), **slot.arguments.values(executor.variable_values)
+                    )
                 elif slot.work:
                     value = slot.work(source, **arguments)
                 else:
@@ -326,22 +325,6 @@ def _value(found: Any, key: Any) -> Any:
         return found.get(key)
     except Exception as error:  # noqa: BLE001  (the batch answered with something else than a mapping)
         return error
-
-
-def _arguments(executor: "CompiledExecutor", slot: Slot) -> Mapping[str, Any] | None:
-    """The arguments of all calls, where no call can change them for the next."""
-    if not slot.field.args and not slot.details[0].node.arguments:
-        return {}
-    try:
-        given = _arguments_of(executor, slot)
-    except GraphQLError:
-        return None
-    return given if all(isinstance(value, _UNCHANGING) for value in given.values()) else None
-
-
-def _arguments_of(executor: "CompiledExecutor", slot: Slot) -> Mapping[str, Any]:
-    node = slot.details[0].node
-    return get_argument_values(slot.field, node, executor.variable_values, None, executor.hide_suggestions)
 
 
 async def _each(awaitables: list[Awaitable[Any]]) -> list[Any]:
