@@ -47,7 +47,7 @@ CORS_KEPT_S = 600  # Browsers keep a preflight's answer no longer than some minu
 UNREMARKABLE = ("/health", "/ready", "/metrics", "/console/")  # Asked all day long, by machines.
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 GRAPHQL = "/graphql"
-FOR_EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 ROOTS = Roots(root.Query, root.Mutation, root.Subscription, root.TYPES)
 # After so many new objects the young are looked through, after so many times the older, then all.
@@ -299,8 +299,7 @@ class RequestsObserved:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                ours = ((b"x-request-id", request_id.encode()), *FOR_EVERY_ANSWER)
-                message["headers"] = (*message.get("headers", ()), *ours)
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), NOSNIFF]
             await send(message)
 
         self._telemetry.in_flight += 1
@@ -344,9 +343,9 @@ def _method(scope: Scope) -> str:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own where it is sane."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and SANE_ID.fullmatch(given := value.decode("latin-1")):
-            return str(given)
+    given: bytes | None = dict(scope["headers"]).get(b"x-request-id")
+    if given is not None and SANE_ID.fullmatch(text := given.decode("latin-1")):
+        return text
     return f"{random.getrandbits(64):016x}"  # Nobody gains by guessing it.
 
 

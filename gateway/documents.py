@@ -79,13 +79,13 @@ class Documents:
             self._characters -= len(self._persisted.popitem(last=False)[1])
 
 
-def name_of(document_id: object, extensions: Mapping[str, Any]) -> str | None:
-    """What stands for the text: the draft specification's `documentId`, else Apollo's `persistedQuery`.
+def name_of(given: Mapping[str, Any]) -> str | None:
+    """What stands for a request's text: the draft specification's `documentId`, else Apollo's `persistedQuery`.
 
     None where nothing does. Raises NoDocument where it is no name.
     """
-    name = document_id
-    if name is None and isinstance(persisted := extensions.get("persistedQuery"), dict):
+    name, persisted = given.get("documentId"), (given.get("extensions") or {}).get("persistedQuery")
+    if name is None and isinstance(persisted, dict):
         name = persisted.get("sha256Hash")
     if name is None:
         return None

@@ -165,7 +165,8 @@ class GraphQLOverHttp:
         except NotServed as refusal:
             # Clients that are to send the text now look into an answer that went well.
             status = 200 if refusal.code == NOT_FOUND and media_type == JSON else refusal.status
-            await _send(send, status, orjson.dumps({"errors": [refusal.error]}), media_type, refusal.headers)
+            body = orjson.dumps({"errors": [refusal.error]})
+            await _send(send, scope["method"], status, body, media_type, refusal.headers)
         except ClientGone:
             pass
 
@@ -193,7 +194,8 @@ class GraphQLOverHttp:
             instants = (began, read, executed, perf_counter())
             more["Server-Timing"] = server_timing(("read", "execute", "encode"), instants)
         media_type = accepted.once or JSON
-        await _send(send, 200 if answer.was_executed else _status(answer, media_type), body, media_type, more)
+        status = 200 if answer.was_executed else _status(answer, media_type)
+        await _send(send, scope["method"], status, body, media_type, more)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         _check_content_type(headers)
@@ -229,10 +231,11 @@ async def _whole(receive: Receive, most: int) -> bytes:
 
 def headers_of(scope: Scope) -> Headers:
     """What a request's head says; a header that comes several times is one list."""
-    headers: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        text = value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    given = scope["headers"]
+    headers = {name: value.decode("latin-1") for name, value in given}
+    if len(headers) < len(given):
+        for name in headers:
+            headers[name] = ", ".join(value.decode("latin-1") for each, value in given if each == name)
     return headers
 
 
@@ -334,7 +337,8 @@ def _document(given: Mapping[str, Any], documents: Documents) -> str:
     if extensions is not None and not isinstance(extensions, dict):
         raise NotServed(400, "`extensions` is not an object.")
     try:
-        text = documents.text(query or None, name_of(given.get("documentId"), extensions or {}))
+        is_named = extensions or "documentId" in given
+        text = documents.text(query or None, name_of(given) if is_named else None)
     except NoDocument as missing:
         raise NotServed(400, str(missing), missing.code) from missing
     if not text:
@@ -415,13 +419,11 @@ def _allow(answer: Answer) -> dict[str, str]:
     return {"Allow": "POST"} if answer.errors and METHOD_NOT_ALLOWED in answer.codes else {}
 
 
-async def _send(send: Send, status: int, body: bytes, media_type: str, more: Mapping[str, str]) -> None:
-    headers = [
-        (b"content-type", CONTENT_TYPE_OF[media_type]),
-        (b"content-length", b"%d" % len(body)),
-        # What is answered depends on who asks, and may be personal.
-        (b"cache-control", b"no-store"),
-    ]
+async def _send(send: Send, method: str, status: int, body: bytes, media_type: str, more: Mapping[str, str]) -> None:
+    headers = [(b"content-type", CONTENT_TYPE_OF[media_type]), (b"content-length", b"%d" % len(body))]
+    # What is answered may be personal. An answer to a POST nobody keeps anyway: RFC 9110, 9.3.3.
+    if method != "POST":
+        headers.append((b"cache-control", b"no-store"))
     if more:
         headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})

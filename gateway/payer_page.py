@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from domain.errors import Refused
 from domain.orders.service import settle_action
 from domain.payments.model import Payment, PaymentStatus
-from gateway.console import CONTENT_SECURITY_POLICY
+from gateway.console import CONTENT_SECURITY_POLICY, NO_REFERRER
 from gateway.http import Gateway
 from persistence.unit_of_work import SqlWorld
 
@@ -19,6 +19,7 @@ ANSWER_BYTES_MAX = 100  # One button's name and value.
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace("form-action 'none'", "form-action 'self'"),
     "Cache-Control": "no-store",
+    **NO_REFERRER,
 }
 FORM = (
     '<form method="post"><p>'

@@ -59,10 +59,12 @@ FORBIDDEN = "FORBIDDEN"
 INTERNAL = "INTERNAL"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 
-READING = frozenset({OperationType.QUERY})
-ANSWERED_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
-FOLLOWED_BY_GET = frozenset({OperationType.QUERY, OperationType.SUBSCRIPTION})
-ALL = frozenset(OperationType)
+# Tuples, for a member of an enumeration is found in one sooner than its hash is worked out.
+READING = (OperationType.QUERY,)
+ANSWERED_ONCE = (OperationType.QUERY, OperationType.MUTATION)
+FOLLOWED_BY_GET = (OperationType.QUERY, OperationType.SUBSCRIPTION)
+ALL = tuple(OperationType)
+Kinds = tuple[OperationType, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,15 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A valid operation, and what of it is the same for every caller. needs: root fields, with the scopes they need."""
+    """A valid operation, and what of it is the same for every caller.
+
+    counted_as: its kind and name in the figures. needs: root fields, with the scopes they need.
+    """
 
     prepared: Prepared
     kind: OperationType
     name: str | None
+    counted_as: tuple[str, str | None]
     sizing: Sizing
     needs: tuple[tuple[str, Scope], ...]
     asks_event_cursor: bool
@@ -141,7 +147,7 @@ class ServedSchema:
 
     # ── Answering ──
 
-    async def execute(self, asked: Asked, context: Context, kinds: frozenset[OperationType] = ANSWERED_ONCE) -> Answer:
+    async def execute(self, asked: Asked, context: Context, kinds: Kinds = ANSWERED_ONCE) -> Answer:
         """Answer a query or a mutation."""
         began = perf_counter()
         operation = self._admitted(asked, context.viewer, kinds)
@@ -158,9 +164,7 @@ class ServedSchema:
         except InvalidDocument:
             return False
 
-    async def follow(
-        self, asked: Asked, context: Context, kinds: frozenset[OperationType] = ALL
-    ) -> Answer | AsyncGenerator[bytes, None]:
+    async def follow(self, asked: Asked, context: Context, kinds: Kinds = ALL) -> Answer | AsyncGenerator[bytes, None]:
         """The answers of an operation, encoded, as they come: many of a subscription, one of any other.
 
         A single Answer where nothing ran.
@@ -230,7 +234,7 @@ class ServedSchema:
 
     # ── Admitting ──
 
-    def _admitted(self, asked: Asked, viewer: Viewer, kinds: frozenset[OperationType]) -> "Operation | Refusal":
+    def _admitted(self, asked: Asked, viewer: Viewer, kinds: Kinds) -> "Operation | Refusal":
         """The operation, where it may run for this caller; else why not."""
         try:
             operation = self._known(asked)
@@ -239,9 +243,7 @@ class ServedSchema:
         errors = self._refusals(operation, asked, viewer, kinds)
         return Refusal(operation.kind, operation.name, errors) if errors else operation
 
-    def _refusals(
-        self, operation: Operation, asked: Asked, viewer: Viewer, kinds: frozenset[OperationType]
-    ) -> list[GraphQLError]:
+    def _refusals(self, operation: Operation, asked: Asked, viewer: Viewer, kinds: Kinds) -> list[GraphQLError]:
         if operation.kind not in kinds:
             return [_misplaced(operation.kind)]
         is_known = viewer.subject is not None or asked.is_trusted
@@ -290,6 +292,7 @@ class ServedSchema:
             prepared,
             node.operation,
             prepared.name,
+            (node.operation.value, prepared.name),
             sizing,
             tuple((name, scope) for name, scope in needed.items() if scope),
             "eventCursor" in sizing.root_fields,
@@ -304,7 +307,7 @@ class ServedSchema:
 
     def _count(self, operation: Operation, answer: Answer, seconds: float | None = None) -> None:
         outcome = "ok" if not answer.errors else "fault" if INTERNAL in answer.codes else "refused"
-        self._telemetry.operation(operation.kind.value, operation.name, outcome, seconds)
+        self._telemetry.operation(*operation.counted_as, outcome, seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+NO_REFERRER = {"Referrer-Policy": "no-referrer"}  # Where a page leads to does not learn where from.
 ASSETS_KEPT_S = 3600  # They change with a release; an hour of an old page harms nobody.
 
 
@@ -40,4 +41,4 @@ class Assets(StaticFiles):
 
 def _page(name: str) -> Response:
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return FileResponse(HERE / name, headers=headers)
+    return FileResponse(HERE / name, headers=headers | NO_REFERRER)

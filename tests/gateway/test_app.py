@@ -29,6 +29,7 @@ def test_the_landing_page_leads_everywhere_and_everywhere_is_there(client):
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
 
     assert page.status_code == 200
+    assert page.headers["referrer-policy"] == "no-referrer"
     assert {"/graphql", "/schema.graphql", "/health"} < set(links)
     for link in links:
         assert gateway.get(link, headers={"accept": "text/html"}).status_code == 200, link

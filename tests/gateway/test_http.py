@@ -259,7 +259,15 @@ def test_a_request_id_is_taken_where_it_is_sane_and_made_where_not(client):
 
 
 def test_answers_are_kept_by_nobody(client):
-    assert post(client(), HELLO).headers["cache-control"] == "no-store"
+    gateway = client()
+
+    assert gateway.get("/graphql", params=HELLO).headers["cache-control"] == "no-store"
+    assert gateway.get("/graphql").headers["cache-control"] == "no-store"
+    assert "cache-control" not in post(gateway, HELLO).headers  # To a POST, that is so by itself.
+
+
+def test_no_answer_is_taken_for_another_kind_of_file(client):
+    assert post(client(), HELLO).headers["x-content-type-options"] == "nosniff"
 
 
 def test_other_origins_may_ask_where_they_are_named(client):
