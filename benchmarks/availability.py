@@ -45,7 +45,7 @@ from persistence.tables.catalog import ProductRow, VariantRow
 from persistence.tables.inventory import StockLevelRow, StockLocationRow
 from tests.shop import SECRET, a_shop
 
-ROUNDS = 5
+ROUNDS = 9
 SKUS = [f"SKU-{i:04d}" for i in range(2_000)]
 LOCATIONS = ("berlin", "lyon", "milan", "rome", "turin")
 POOL_SIZE = 8  # As many as Orderloom keeps.

@@ -36,7 +36,7 @@ from gateway.settings import read_settings
 from gateway.telemetry import configure_logging
 from tests.shop import SECRET
 
-ROUNDS = 5
+ROUNDS = 11
 PAUSE_S = 0.02  # Of eight callers, so some 400 requests a second.
 DOCUMENT = "query Item($id: ID!) { item(id: $id) { id sku name quantity price active note position } }"
 REQUEST = posted({"query": DOCUMENT, "variables": {"id": "i1"}})

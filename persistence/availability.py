@@ -12,7 +12,6 @@ that nothing was committed since to make it old.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from functools import partial
 from itertools import groupby
@@ -74,6 +73,7 @@ _COUNTERS = Counts._fields[2:]
 _KINDS, _STATUSES = tuple(InboundSupplyKind), tuple(InboundSupplyStatus)
 # Thousands in an answer, so that no Python runs for each of them: it would in `Counts._make`.
 _COLUMNS_OF_COUNTS = itemgetter(slice(1, 1 + len(Counts._fields)))
+_LOCATION = itemgetter(2)
 _COUNTS_OF: Callable[[Iterable[Any]], Counts] = partial(tuple.__new__, Counts)
 
 
@@ -141,13 +141,17 @@ _STOCK = select(_EVERYTHING).order_by(_EVERYTHING.c.what, _EVERYTHING.c.sku, _EV
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What some SKUs have, as of one moment; generation: the number of what was remembered then."""
+    """What some SKUs have, as of one moment.
+
+    generation: the number of what was remembered then. locations: the codes of all places that have or get some.
+    """
 
     generation: int
     counts: Mapping[str, Sequence[Counts]]
     due: Mapping[str, Sequence[Due]]
     waiting: Mapping[str, int]
     lapsed: frozenset[LevelKey]
+    locations: frozenset[str]
 
     @classmethod
     def told(cls, rows: Sequence[Sequence[Any]]) -> "Stock":
@@ -169,11 +173,8 @@ class Stock:
             _by_sku(due),
             {row[1]: row[3] for row in rows[waiting_from:lapsed_from]},
             frozenset(lapsed),
+            frozenset(map(_LOCATION, rows[1:waiting_from])),
         )
-
-    def locations(self, skus: Iterable[str]) -> set[str]:
-        """The codes of all places that have or get some of the SKUs."""
-        return {each.location for sku in skus for of in (self.counts, self.due) for each in of.get(sku, ())}
 
 
 def _by_sku(told: Iterable[T]) -> dict[str, list[T]]:
@@ -199,15 +200,15 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all answers depend on. families: of each category, itself and all that it lies under."""
+    """What all answers depend on. families: of each category, itself and all that it lies under.
+
+    look_at_load: whether any view looks at how much work stores have.
+    """
 
     channels: Mapping[str, Channel]
     views: Mapping[str, KeptView]
     families: Mapping[str, frozenset[str]]
-
-    def look_at_load(self, now: datetime) -> bool:
-        """Whether any view looks at how much work stores have."""
-        return uses_load([view.at(now) for view in self.views.values()])
+    look_at_load: bool
 
 
 class SqlAvailability:
@@ -239,7 +240,7 @@ class SqlAvailability:
             stock,
             settings,
             variants={sku: each for sku, each in (*variants.items(), *parts.items()) if each is not None},
-            locations=await self._locations(generation, stock.locations(stocked)),
+            locations=await self._locations(generation, stock.locations),
             open_units=await self._open_units(settings),
         )
 
@@ -257,7 +258,7 @@ class SqlAvailability:
             found.update(new)
         return found
 
-    async def _locations(self, generation: Generation, codes: set[str]) -> Mapping[str, StockLocation]:
+    async def _locations(self, generation: Generation, codes: frozenset[str]) -> Mapping[str, StockLocation]:
         known = generation.locations
         if missing := sorted(codes - known.keys()):
             known.update(await self._reads.inventory.locations_by_code(missing))
@@ -269,7 +270,7 @@ class SqlAvailability:
         return generation.settings
 
     async def _open_units(self, settings: Settings) -> Mapping[str, int]:
-        if not settings.look_at_load(self._clock.now()):
+        if not settings.look_at_load:
             return {}
         read_at, load = self._load
         if monotonic() - read_at > LOAD_S:
@@ -299,7 +300,7 @@ class SqlAvailabilityNow:
             settings,
             variants=variants,
             locations={location.code: location for location in await self._reads.inventory.locations()},
-            open_units=await self._reads.inventory.open_units() if settings.look_at_load(now) else {},
+            open_units=await self._reads.inventory.open_units() if settings.look_at_load else {},
         )
 
 
@@ -338,10 +339,12 @@ class CatalogReads(Protocol):
 
 async def _settings(reads: CatalogReads) -> Settings:
     parents = {category.code: category.parent_code for category in await reads.catalog.categories()}
+    views = await reads.views.all()
     return Settings(
         channels={channel.code: channel for channel in await reads.catalog.channels()},
-        views=await reads.views.all(),
+        views=views,
         families={code: frozenset({code, *ancestors(code, parents)}) for code in parents},
+        look_at_load=uses_load(views.values()),
     )
 
 

@@ -1,6 +1,6 @@
 """Availability views: named, versioned rules of what may be sold and which places and supply count for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -198,6 +198,6 @@ class SaveAvailabilityView:
     expected_version: int | None = None
 
 
-def uses_load(views: Sequence[AvailabilityView]) -> bool:
-    """Whether any of them looks at how much work a store has."""
-    return any(view.rules.store.max_open_units is not None for view in views)
+def uses_load(views: Iterable[KeptView]) -> bool:
+    """Whether any of them looks at how much work a store has, now or as it is planned."""
+    return any(revision.rules.store.max_open_units is not None for view in views for revision in view.revisions)

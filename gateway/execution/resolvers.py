@@ -49,15 +49,19 @@ def _calling(declared: StrawberryField, converter: GraphQLCoreConverter) -> Reso
     python_names = {name: each.python_name for name, each in named}
     are_renamed = any(name != python_name for name, python_name in python_names.items())
     copied = [name for name, each in named if _are_ready(each.type, registry)]
-    converted = [(name, each.type) for name, each in named if name not in copied and not _is_ready(each.type, registry)]
+    converted = [
+        (name, each.type, _of_optional(each.type) is not each.type)
+        for name, each in named
+        if name not in copied and not _is_ready(each.type, registry)
+    ]
 
     def called(source: Any, raw_info: Any, /, **given: Any) -> Any:
         info = info_class(_raw_info=raw_info, _field=declared) if of_info or converted else None
         for name in copied:
             if given.get(name):
                 given[name] = [*given[name]]
-        for name, type_ in converted:
-            if name in given:
+        for name, type_, null_is_null in converted:
+            if name in given and not (null_is_null and given[name] is None):
                 given[name] = convert_argument(given[name], type_, registry, config, info, path=(name,))
         if are_renamed:
             given = {python_names[name]: value for name, value in given.items()}
