@@ -42,8 +42,7 @@ def to_promise(sku: str, weighing: Weighing, goods: Goods) -> Units:
     if not weighing.rules.supply.on_hand:
         return {}
     found = {code: units for code, units in _free(sku, weighing, goods).items() if units > 0}
-    waiting = goods.waiting.get(sku, 0)
-    return _without_waiting(found, waiting) if waiting else found
+    return _without_waiting(found, waiting) if (waiting := goods.waiting.get(sku)) else found
 
 
 def _free(sku: str, weighing: Weighing, goods: Goods) -> dict[str, int]:
@@ -154,9 +153,9 @@ def _places(now: Units, weighing: Weighing, goods: Goods, *, shows_quantities: b
 
 def _looks_ahead(variant: Variant, weighing: Weighing, goods: Goods) -> bool:
     """Whether more of a variant may be ordered than is there: only of what is due, or beyond it, or of a kit."""
-    supply = weighing.rules.supply
-    counts_due = supply.in_transit or supply.on_order or supply.production
-    return bool(supply.backorder_limit or (counts_due and (variant.components or goods.due.get(variant.sku))))
+    if weighing.rules.supply.backorder_limit:
+        return True
+    return weighing.counts_due and bool(variant.components or goods.due.get(variant.sku))
 
 
 def counts_supply(weighing: Weighing, due: Due) -> bool:

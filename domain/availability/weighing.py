@@ -48,6 +48,8 @@ class Weighing:
         self._names_categories = any(rule.categories for rule in self.rules.keep_back)
         self._kept: dict[tuple[tuple[str, ...], str], tuple[int, float, tuple[str, ...]]] = {}
         self._shares: dict[tuple[str, ...], dict[str, _Share | None]] = {}
+        supply = view.rules.supply
+        self.counts_due = supply.in_transit or supply.on_order or supply.production
         self.looks_at_margin = view.rules.finance.min_margin_percent is not None and channel is not None
 
     # ── Products ──
@@ -193,9 +195,11 @@ class Weighing:
         shares = self._shares.setdefault(self._kept_alike(variant), {})
         found = {}
         for _, code, on_hand, allocated, reserved, damaged, inspection, safety_stock in there:
-            if code not in shares:
-                shares[code] = self._share(variant, locations[code])
-            if (share := shares[code]) is not None:
+            try:
+                share = shares[code]
+            except KeyError:
+                share = shares[code] = self._share(variant, locations[code])
+            if share is not None:
                 units, percent = share
                 whole = on_hand - damaged - inspection
                 kept = units + _share_of(whole, percent) if percent else units
