@@ -1,7 +1,6 @@
 """Feeds of stock, through GraphQL: what they bring into line, what they leave alone, and when they are refused."""
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
@@ -206,8 +205,9 @@ async def test_an_empty_snapshot_says_that_nothing_is_there(shop):
 # ── Many lines, and many at once ──
 
 
-async def test_ten_thousand_lines_are_taken_within_seconds_in_as_many_statements_as_one(shop):
-    skus = [f"S{n:05}" for n in range(LINES_MAX)]
+@pytest.mark.parametrize("count", [LINES_MAX // 5, pytest.param(LINES_MAX, marks=pytest.mark.soak)])
+async def test_many_lines_are_taken_in_as_many_statements_as_one(shop, count):
+    skus = [f"S{n:05}" for n in range(count)]
     await shop.stock(milan={"A": 1})
     async with shop.world.work() as work:
         await work.catalog.import_products([a_product(sku) for sku in skus], NOW)
@@ -215,17 +215,15 @@ async def test_ten_thousand_lines_are_taken_within_seconds_in_as_many_statements
 
     async def counted(lines, **more):
         with shop.counting_statements() as run:
-            began = time.monotonic()
             payload = await sync(shop, *lines, mode="SNAPSHOT", **more)
             assert len(on_hand(payload)) >= len(lines)
-        return len(run), time.monotonic() - began
+        return len(run)
 
     await counted([("A", 1)])
-    for_one, _ = await counted([("A", 2, "R1")], as_of=1)
-    for_all, seconds = await counted([(sku, n % 7, f"R{n}") for n, sku in enumerate(skus)], as_of=2)
+    for_one = await counted([("A", 2, "R1")], as_of=1)
+    for_all = await counted([(sku, n % 7, f"R{n}") for n, sku in enumerate(skus)], as_of=2)
 
     assert for_all == for_one
-    assert seconds < 30  # Some 2 s on an idle machine.
     assert await shop.broken_laws() == []
 
 
