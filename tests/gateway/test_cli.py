@@ -12,11 +12,13 @@ import httpx2
 import jwt
 import orjson
 import pytest
+from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from gateway.auth import signing_key
+from gateway.cli import app
 
 ORDERLOOM = [sys.executable, "-c", "from gateway.cli import main; main()"]
 COMMANDS = ("serve", "worker", "migrate", "demo", "token", "schema", "audit", "import")
@@ -38,6 +40,20 @@ def orderloom(environment):
     def run(*arguments, **settings):
         given = environment | {f"ORDERLOOM_{name}": value for name, value in settings.items()}
         return subprocess.run([*ORDERLOOM, *arguments], env=given, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def orderloom_here(environment, monkeypatch):
+    """Runs a command to its end in this process, which has what it imports already."""
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("gateway.telemetry.configure_logging", lambda _settings: None)
+
+    def run(*arguments, **settings):
+        given = environment | {f"ORDERLOOM_{name}": value for name, value in settings.items()}
+        return CliRunner().invoke(app, arguments, env=given, prog_name="orderloom")
 
     return run
 
@@ -82,35 +98,37 @@ def test_a_token_is_printed_and_nothing_else(orderloom, tmp_path):
         (["import", "stock", __file__, "--as-of", "0001-01-01T00:00:00+02:00"], {}, 2, "is no moment"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(orderloom, arguments, settings, code, sentence):
-    done = orderloom(*arguments, **settings)
+def test_what_cannot_be_done_is_said_in_a_sentence(orderloom_here, arguments, settings, code, sentence):
+    done = orderloom_here(*arguments, **settings)
 
-    assert done.returncode == code
+    assert isinstance(done.exception, SystemExit)
+    assert done.exit_code == code
     assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
     assert done.stdout == ""
 
 
-def test_stock_is_imported_as_of_a_moment_said_with_any_offset_and_lines_left_out_end_it_with_3(orderloom, tmp_path):
+def test_stock_is_imported_as_of_a_moment_said_with_any_offset_and_lines_left_out_end_it_with_3(
+    orderloom_here, tmp_path
+):
     stock = tmp_path / "stock.csv"
     stock.write_text("sku,location,quantity\nNOBODY,nowhere,1\n")
 
-    done = orderloom("import", "stock", str(stock), "--as-of", "2026-05-01T12:00:00+02:00", "--mode", "delta")
+    done = orderloom_here("import", "stock", str(stock), "--as-of", "2026-05-01T12:00:00+02:00", "--mode", "delta")
 
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert f"1 lines read: 0 taken, 1 rejected (see {tmp_path / 'stock.rejects.csv'})." in done.stdout
     assert "As of 2026-05-01T10:00:00Z: 0 levels changed" in done.stdout
 
 
-def test_a_database_made_with_another_secret_is_not_opened(orderloom, tmp_path):
+def test_a_database_made_with_another_secret_is_not_opened(orderloom_here, tmp_path):
     orders = tmp_path / "orders.csv"
     orders.write_text("reference,placed_at,sku,name,quantity,unit_price,currency,customer,country\n")
-    orderloom("import", "orders", str(orders), SECRET_KEY="a" * 32)
+    orderloom_here("import", "orders", str(orders), SECRET_KEY="a" * 32)
 
-    done = orderloom("import", "orders", str(orders), SECRET_KEY="b" * 32)
+    done = orderloom_here("import", "orders", str(orders), SECRET_KEY="b" * 32)
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "another ORDERLOOM_SECRET_KEY" in done.stderr
 
 
