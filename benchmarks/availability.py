@@ -40,7 +40,8 @@ from domain.availability.model import AvailabilityStatus
 from domain.availability.views import LOW_STOCK_THRESHOLD
 from gateway.app import from_environment
 from gateway.settings import read_settings
-from persistence.database import async_url, migrate
+from persistence.database import async_url
+from persistence.migrating import migrate
 from persistence.tables.catalog import ProductRow, VariantRow
 from persistence.tables.inventory import StockLevelRow, StockLocationRow
 from tests.shop import SECRET, a_shop

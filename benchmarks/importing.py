@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks._measuring import postgres, versions
-from persistence.database import migrate
+from persistence.migrating import migrate
 from tests.factories import a_product
 from tests.shop import SECRET, a_shop
 

@@ -56,7 +56,8 @@ from domain.inventory.supply import save_inbound_supply
 from gateway.app import from_environment
 from gateway.settings import Settings, read_settings
 from gateway.wiring import wire
-from persistence.database import POOL_SIZE, SQLITE_READERS, migrate
+from persistence.database import POOL_SIZE, SQLITE_READERS
+from persistence.migrating import migrate
 from tests.factories import a_location, a_product
 from tests.shop import SECRET, Shop, a_shop
 

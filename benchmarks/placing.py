@@ -20,7 +20,7 @@ import asyncpg
 
 from domain.access import ANONYMOUS
 from domain.orders.placing import Placed, Request, place_orders
-from persistence.database import migrate
+from persistence.migrating import migrate
 from tests import servers
 from tests.factories import an_order
 from tests.shop import Shop, a_shop

@@ -33,7 +33,7 @@ from gateway.app import ROOTS, from_environment, running
 from gateway.auth import issue_token
 from gateway.settings import read_settings
 from gateway.telemetry import configure_logging
-from persistence.database import migrate
+from persistence.migrating import migrate
 from resolvers.context import Context
 from resolvers.sharing import Shared
 from schema.scalars import SCALARS

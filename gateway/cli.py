@@ -95,7 +95,7 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest version; safe to run twice, and from several machines at once."""
-    from persistence.database import migrate as migrated
+    from persistence.migrating import migrate as migrated
 
     _run(migrated(_settings().database_url))
 
@@ -282,7 +282,7 @@ def _instant(text: str) -> datetime:
 async def _prepared(settings: "Settings", *, demo: bool = False) -> None:
     """Migrated, opened once with our secret, and with the demo in it where that is asked."""
     from gateway.wiring import wire
-    from persistence.database import migrate as migrated
+    from persistence.migrating import migrate as migrated
 
     await migrated(settings.database_url)
     process = await wire(settings)

@@ -13,9 +13,7 @@ from typing import Any, Protocol, TextIO, TypeVar
 import aiosqlite
 import asyncpg
 import orjson
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Executable, Row, event, text
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -211,7 +209,6 @@ def _sqlite_engine(
     return engine
 
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 _MAKING_LOCK = 0x6F726465726C6F6F  # "orderloo" in ASCII: one number for everyone who makes this database.
 
 
@@ -237,24 +234,3 @@ def _locked(file: Path) -> TextIO:
     handle = file.open("w")
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
-
-
-async def migrate(url: str) -> None:
-    """Bring a database to the newest migration."""
-    async with alone(url) as engine, engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            # Kept in the file. Turned on by the first of several that write, it would find the file locked.
-            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        await connection.run_sync(_upgrade)
-
-
-def migrations(connection: Connection | None = None) -> Config:
-    """Alembic's settings, run on a connection of ours."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(migrations(connection), "head")

@@ -125,7 +125,7 @@ def migrated_postgres_template(postgres_url, migrate) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrate() -> Callable[[str], Coroutine[None, None, None]]:
     """The project's own migration, imported only when a test needs it."""
-    return import_module("persistence.database").migrate
+    return import_module("persistence.migrating").migrate
 
 
 def _served(server: contextlib.AbstractContextManager[str]) -> Iterator[str]:
