@@ -282,7 +282,7 @@ class RequestsObserved:
         self._root_logger = logging.getLogger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
@@ -343,9 +343,9 @@ def _method(scope: Scope) -> str:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own where it is sane."""
-    given: bytes | None = dict(scope["headers"]).get(b"x-request-id")
-    if given is not None and SANE_ID.fullmatch(text := given.decode("latin-1")):
-        return text
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and SANE_ID.fullmatch(given := value.decode("latin-1")):
+            return str(given)
     return f"{random.getrandbits(64):016x}"  # Nobody gains by guessing it.
 
 

@@ -211,19 +211,17 @@ class GraphQLOverHttp:
 
 async def _whole(receive: Receive, most: int) -> bytes:
     """A body of at most so many bytes."""
-    parts: list[bytes] = []
-    received = 0
+    parts, received = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        part: bytes = message.get("body", b"")
-        received += len(part)
+        parts.append(message.get("body", b""))
+        received += len(parts[-1])
         if received > most:
             raise _too_long(most)
         if not message.get("more_body"):
-            return b"".join([*parts, part]) if parts else part
-        parts.append(part)
+            return b"".join(parts)
 
 
 # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,11 +229,10 @@ async def _whole(receive: Receive, most: int) -> bytes:
 
 def headers_of(scope: Scope) -> Headers:
     """What a request's head says; a header that comes several times is one list."""
-    given = scope["headers"]
-    headers = {name: value.decode("latin-1") for name, value in given}
-    if len(headers) < len(given):
-        for name in headers:
-            headers[name] = ", ".join(value.decode("latin-1") for each, value in given if each == name)
+    headers: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        text = value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
 
 
@@ -337,8 +334,7 @@ def _document(given: Mapping[str, Any], documents: Documents) -> str:
     if extensions is not None and not isinstance(extensions, dict):
         raise NotServed(400, "`extensions` is not an object.")
     try:
-        is_named = extensions or "documentId" in given
-        text = documents.text(query or None, name_of(given) if is_named else None)
+        text = documents.text(query or None, name_of(given))
     except NoDocument as missing:
         raise NotServed(400, str(missing), missing.code) from missing
     if not text:
