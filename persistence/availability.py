@@ -73,8 +73,8 @@ _COUNTERS = Counts._fields[2:]
 _KINDS, _STATUSES = tuple(InboundSupplyKind), tuple(InboundSupplyStatus)
 # Thousands in an answer, so that no Python runs for each of them: it would in `Counts._make`.
 _COLUMNS_OF_COUNTS = itemgetter(slice(1, 1 + len(Counts._fields)))
-_LOCATION = itemgetter(2)
 _COUNTS_OF: Callable[[Iterable[Any]], Counts] = partial(tuple.__new__, Counts)
+_LOCATION = itemgetter(2)
 
 
 def _telling(

@@ -17,7 +17,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, RefMap
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution.cache import OperationPlans, PlanCache, Plans
+from gateway.execution.cache import PlanCache, Plans
 from gateway.execution.host import Host
 from gateway.execution.oddities import reason_of
 from gateway.execution.plans import Details, Segment
@@ -37,8 +37,6 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     host: ClassVar[Host]
     cache: ClassVar[PlanCache]
 
-    # Those of the operation, where whoever executes it keeps them.
-    operation_plans: OperationPlans | None = None
     plans: Plans | None = None
     _odd_paths: frozenset[Path] = frozenset()
 
@@ -76,7 +74,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  (graphql-core's signature)
-        known = self.operation_plans or self.cache.of(self)
+        known = self.cache.of(self)
         self.plans = known.plans(self, self.variable_values, self.context_value) if self._is_ordinary() else None
         if not self.plans or not self.plans.roots or (serially and len(self.plans.roots) > 1):
             return super().execute_operation(serially)
