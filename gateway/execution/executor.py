@@ -116,10 +116,22 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             run = Run(self, plan, path)
             opened = run.begin(result)
         except Exception as error:  # noqa: BLE001  (whatever it is, graphql-core meets it again and says so)
-            self.host.handed_back(f"{info.parent_type.name}.{info.field_name}", reason_of(error))
-            return self.complete_by_reference(return_type, details, info, path, result)
+            return self.give_back(error, return_type, details, info, path, result)
         waiting = run.answer(opened) if opened else None
         return _result(run, waiting) if waiting else run.result()
+
+    def give_back(
+        self,
+        error: Exception,
+        return_type: GraphQLOutputType,
+        details: Details,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+    ) -> Any:
+        """Have graphql-core complete what a plan found odd, and tell the host."""
+        self.host.handed_back(f"{info.parent_type.name}.{info.field_name}", reason_of(error))
+        return self.complete_by_reference(return_type, details, info, path, result)
 
     def complete_by_reference(
         self, return_type: GraphQLOutputType, details: Details, info: GraphQLResolveInfo[Any], path: Path, result: Any

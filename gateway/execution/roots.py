@@ -149,8 +149,8 @@ class Execution:
         if plan.is_pure:
             try:
                 return plan.complete(result, ())
-            except Exception:  # noqa: BLE001, S110  (the executor finds it odd as well, and says so)
-                pass
+            except Exception as error:  # noqa: BLE001  (whatever it is, graphql-core meets it again and says so)
+                return self.executor.give_back(error, root.field.type, root.details, info, root.path, result)
         return self.executor.by_plan(plan, root.field.type, root.details, info, root.path, result)
 
 
